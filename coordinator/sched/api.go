@@ -1,0 +1,240 @@
+// Package sched decides which attempt of which task runs on which worker. It is a pure state machine: events go in,
+// effects come out; it has no clock, disk, network or goroutine, and its only randomness is a seed. The server around
+// it (package coordinator) turns what happens into events and carries the effects out.
+//
+// The duties of whoever drives it:
+//
+//  1. Call Step with one event at a time, with a time that never goes back.
+//  2. Carry out the effects in order. An effect that cannot be carried out becomes an event (a Start that cannot be
+//     sent is the WorkerLost of its worker).
+//  3. Call Step with Tick at the time NextWake gives.
+//  4. After Commit or End, make the decision durable and answer with Committed or Ended.
+package sched
+
+import (
+	"time"
+
+	"github.com/mrctl/mrctl/internal/errs"
+)
+
+// JobID, WorkerID name jobs and worker incarnations.
+type (
+	JobID    string
+	WorkerID string
+)
+
+// Phase is map or reduce.
+type Phase uint8
+
+const (
+	Map Phase = iota
+	Reduce
+)
+
+// TaskID names a task of a job. Stage is 0 until jobs have several.
+type TaskID struct {
+	Job   JobID
+	Stage int32
+	Phase Phase
+	Index int32
+}
+
+// AttemptID names one try of a task. Gen is the generation of the job it belongs to.
+type AttemptID struct {
+	TaskID
+	Attempt int32
+	Gen     int32
+}
+
+// Digest is the digest of everything a map attempt put out; equal digests mean equal output.
+type Digest [16]byte
+
+// MapOutput is a finished map attempt held by a worker.
+type MapOutput struct {
+	ID     AttemptID
+	Digest Digest
+}
+
+// Consumed says which map attempts a finished reduce rests on: for map task i, Attempts[i] and Digests[i].
+type Consumed struct {
+	Attempts []int32
+	Digests  []Digest
+}
+
+// Event is what happened.
+type Event interface{ event() }
+
+// Admit brings in a job: a new one, or one that a new leader has claimed.
+type Admit struct {
+	Job           JobID
+	Priority      int
+	Maps, Reduces int // tasks; Reduces 0 is a map-only job, whose map attempts write the output
+	MaxAttempts   int
+	Gen           int32
+	// Finished are the tasks with a winning record under Gen (reduces, and maps of map-only jobs).
+	Finished map[TaskID]Consumed
+	// FirstAttempt is a number no attempt of this job has had; attempts of a new leader start here.
+	FirstAttempt int32
+	// Await are the workers said to hold the job's runs; nothing is started until all have joined or AwaitUntil.
+	Await      []WorkerID
+	AwaitUntil time.Time
+}
+
+// Join registers a worker, with what it is running and holds already.
+type Join struct {
+	Worker  WorkerID
+	Slots   int
+	Running []AttemptID
+	Held    []MapOutput
+}
+
+// Lose says that a worker is gone, however that was noticed. The one event for it.
+type Lose struct {
+	Worker WorkerID
+	Reason string
+}
+
+// Drain says that a worker takes no more attempts; what runs there goes on.
+type Drain struct{ Worker WorkerID }
+
+// Progress says that an attempt moved on (records or bytes grew). It feeds the watchdog.
+type Progress struct{ ID AttemptID }
+
+// Done ends an attempt well. For a reduce the winning record exists (this attempt's or another's).
+type Done struct {
+	ID       AttemptID
+	Worker   WorkerID
+	Digest   Digest    // maps
+	Consumed *Consumed // reduces
+}
+
+// Fail ends an attempt badly. Lost marks ends that are not the job's fault: they are not counted.
+// Missing names map attempts whose runs it could not get.
+type Fail struct {
+	ID      AttemptID
+	Worker  WorkerID
+	Kind    errs.Kind
+	Error   string
+	Lost    bool
+	Missing []AttemptID
+}
+
+// Stopped ends an attempt that was told to stop.
+type Stopped struct {
+	ID     AttemptID
+	Worker WorkerID
+}
+
+// Cancel asks for a job's end. Ignored once the job is committing.
+type Cancel struct {
+	Job    JobID
+	Reason string
+}
+
+// Committed says that the job's output is published and its end is durable.
+type Committed struct{ Job JobID }
+
+// CommitFailed says that a commit cannot go on: the winners named are unusable (their staged parts are gone); they are
+// run again under a higher generation.
+type CommitFailed struct {
+	Job  JobID
+	Gen  int32 // the new generation, durable already
+	Lost []TaskID
+}
+
+// Ended says that the failure or cancellation of a job is durable.
+type Ended struct{ Job JobID }
+
+// Tick says that time has passed.
+type Tick struct{}
+
+func (Admit) event()        {}
+func (Join) event()         {}
+func (Lose) event()         {}
+func (Drain) event()        {}
+func (Progress) event()     {}
+func (Done) event()         {}
+func (Fail) event()         {}
+func (Stopped) event()      {}
+func (Cancel) event()       {}
+func (Committed) event()    {}
+func (CommitFailed) event() {}
+func (Ended) event()        {}
+func (Tick) event()         {}
+
+// Effect is what is to be done about it.
+type Effect interface{ effect() }
+
+// Start orders an attempt. Sources, for a reduce, say where the chosen output of each map task lies: Sources[i] for map i.
+type Start struct {
+	Worker  WorkerID
+	ID      AttemptID
+	Sources []Source
+}
+
+// Source is where the output of a map task lies.
+type Source struct {
+	Worker  WorkerID
+	Attempt int32
+	Digest  Digest
+}
+
+// Stop orders an attempt to end; the worker answers with Stopped, Done or Fail.
+type Stop struct {
+	Worker WorkerID
+	ID     AttemptID
+	Reason string
+}
+
+// Commit asks for the job's output to be published: every task has its winner and their inputs are consistent.
+type Commit struct{ Job JobID }
+
+// End asks for the job's failure or cancellation to be made durable. Canceled tells which. Cause is the attempt
+// that was the first cause, where there is one.
+type End struct {
+	Job      JobID
+	Canceled bool
+	Kind     errs.Kind
+	Reason   string
+	Cause    *AttemptID
+}
+
+// Release tells every worker to forget a job; it follows Committed and Ended.
+type Release struct{ Job JobID }
+
+// Note is an entry of the job's history: a decision, and its reason.
+type Note struct {
+	Job     JobID
+	Kind    string // "attempt-started", "attempt-done", "attempt-failed", "attempt-lost", "task-rerun", "stage-done", ...
+	Task    *TaskID
+	Attempt int32
+	Worker  WorkerID
+	Text    string
+}
+
+func (Start) effect()   {}
+func (Stop) effect()    {}
+func (Commit) effect()  {}
+func (End) effect()     {}
+func (Release) effect() {}
+func (Note) effect()    {}
+
+// Config holds the scheduler's times and limits. Zero fields mean the defaults named.
+type Config struct {
+	Seed         uint64
+	BackoffBase  time.Duration // before the second attempt of a failing task; default 500 ms, doubled each time, full jitter
+	BackoffMax   time.Duration // default 30 s
+	StallAfter   time.Duration // a live job with no progress and no worker for so long fails; default 10 min
+	AttemptStall time.Duration // an attempt with no progress for so long is stopped and counted as failed; default 10 min, <0 never
+	MaxLosses    int           // a task lost with this many workers in a row is failed as their killer; default 8
+}
+
+// JobView is a snapshot of a job for people.
+type JobView struct {
+	Map, Reduce                  TaskCounts
+	AttemptsFailed, AttemptsLost int
+	Kept                         int // tasks finished before this leader admitted the job
+}
+
+// TaskCounts counts the tasks of a phase by state.
+type TaskCounts struct{ Total, Done, Running, Waiting int }

@@ -1,0 +1,46 @@
+package errs
+
+import (
+	"errors"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+var codeOf = map[Kind]codes.Code{
+	Other: codes.Unknown, Invalid: codes.InvalidArgument, NotFound: codes.NotFound, Conflict: codes.AlreadyExists,
+	Unavailable: codes.Unavailable, UserCode: codes.Aborted, Fenced: codes.FailedPrecondition, Corrupt: codes.DataLoss,
+	Canceled: codes.Canceled,
+}
+
+// ToStatus turns err into a gRPC status that keeps its kind and text. nil stays nil.
+func ToStatus(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := status.FromError(err); ok {
+		return err
+	}
+	return status.Error(codeOf[KindOf(err)], err.Error())
+}
+
+// FromStatus turns what a gRPC call returned back into an error with a kind. Errors that are not statuses are kept.
+func FromStatus(err error) error {
+	if err == nil {
+		return nil
+	}
+	s, ok := status.FromError(err)
+	if !ok {
+		return err
+	}
+	kind := Other
+	for k, c := range codeOf {
+		if c == s.Code() {
+			kind = k
+		}
+	}
+	if s.Code() == codes.DeadlineExceeded {
+		kind = Unavailable
+	}
+	return &Error{Kind: kind, Err: errors.New(s.Message())}
+}

@@ -1,0 +1,104 @@
+// Package spec is the job as it is submitted: what to run, on what, where the result goes. It is written once, by the
+// client, checked before any work starts, and never changed.
+package spec
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/mrctl/mrctl/internal/errs"
+)
+
+// Defaults and limits.
+const (
+	DefaultMaxAttempts = 4
+	MaxPartitions      = 100_000
+	// DefaultSplitSize is the bytes of input a map task gets where nothing else is asked. Large tasks make combining
+	// pay; the planner makes them smaller where the input would not fill the slots.
+	DefaultSplitSize = 128 << 20
+)
+
+// Job is a job as submitted. The zero value of a field means its default where it has one.
+type Job struct {
+	Name string `json:"name"` // from the plugin's Describe; [a-z0-9-], 1 to 40 bytes
+	// Plugins is the sha256 (hex) of the plugin's binary per platform ("linux/amd64"); at least one. The binaries lie in
+	// the store under plugins/<sha256>.
+	Plugins map[string]string `json:"plugins"`
+	Args    []string          `json:"args,omitempty"` // the plugin's own flags
+
+	Inputs       []string `json:"inputs"`                 // URIs: absolute paths or s3://bucket/key, globs allowed
+	InputFormat  string   `json:"input_format,omitempty"` // "lines" (default), "files", "records:N"
+	Decompress   string   `json:"decompress,omitempty"`   // "auto" (default, by file name) or "none"
+	Output       string   `json:"output,omitempty"`       // URI of a folder; "" keeps the parts with the job, for -o -
+	OutputFormat string   `json:"output_format,omitempty"`
+
+	Partitions    int    `json:"partitions,omitempty"` // reduce tasks; 0: chosen by the planner
+	SplitSize     int64  `json:"split_size,omitempty"` // bytes; 0: DefaultSplitSize, less for small inputs
+	MaxAttempts   int    `json:"max_attempts,omitempty"`
+	MaxBadRecords int64  `json:"max_bad_records"`      // -1: any number (bad records are counted and sampled)
+	MaxRecord     int64  `json:"max_record,omitempty"` // bytes; 0: a quarter of the worker's memory, at most 256 MiB
+	Priority      int    `json:"priority,omitempty"`   // higher goes first
+	Keys          string `json:"keys,omitempty"`       // "A:B": the key is bytes A to B of the record (identity jobs)
+
+	RequestID string    `json:"request_id,omitempty"` // the same id twice is one job
+	Submitted time.Time `json:"submitted"`            // the client's clock; for people
+	SharedFS  bool      `json:"shared_fs,omitempty"`  // local paths mean the same on every worker
+}
+
+var nameRE = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+var digestRE = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// WithDefaults fills in what was left zero.
+func (j Job) WithDefaults() Job {
+	if j.InputFormat == "" {
+		j.InputFormat = "lines"
+	}
+	if j.Decompress == "" {
+		j.Decompress = "auto"
+	}
+	if j.OutputFormat == "" {
+		j.OutputFormat = "tsv"
+	}
+	if j.MaxAttempts == 0 {
+		j.MaxAttempts = DefaultMaxAttempts
+	}
+	return j
+}
+
+// Check says what is wrong with a job, as an errs.Invalid that names the field.
+func (j Job) Check() error {
+	bad := func(field, format string, args ...any) error {
+		return errs.E(errs.Invalid, "job spec", field, fmt.Errorf(format, args...))
+	}
+	if !nameRE.MatchString(j.Name) {
+		return bad("name", "%q must be 1 to 40 of a-z, 0-9 and -", j.Name)
+	}
+	if len(j.Plugins) == 0 {
+		return bad("plugins", "no plugin binary is named")
+	}
+	for platform, sum := range j.Plugins {
+		if !digestRE.MatchString(sum) {
+			return bad("plugins", "%s: %q is not a sha256 in hex", platform, sum)
+		}
+	}
+	if len(j.Inputs) == 0 {
+		return bad("inputs", "there are none")
+	}
+	if j.Partitions < 0 || j.Partitions > MaxPartitions {
+		return bad("partitions", "%d is not between 1 and %d", j.Partitions, MaxPartitions)
+	}
+	if j.SplitSize < 0 {
+		return bad("split_size", "%d is negative", j.SplitSize)
+	}
+	if j.MaxAttempts < 0 || j.MaxAttempts > 100 {
+		return bad("max_attempts", "%d is not between 1 and 100", j.MaxAttempts)
+	}
+	if j.MaxBadRecords < -1 {
+		return bad("max_bad_records", "%d: use -1 for any number", j.MaxBadRecords)
+	}
+	if d := j.Decompress; d != "" && d != "auto" && d != "none" {
+		return bad("decompress", "%q is neither auto nor none", d)
+	}
+	return nil
+}
