@@ -32,7 +32,7 @@ func EpochOf(key string) (uint64, bool) {
 		}
 		n = n*10 + uint64(d-'0') // 20 digits may overflow; such a marker was never written by EpochKey
 	}
-	return n, EpochKey(n) == key
+	return n, EpochKey(n) == key && n <= maxEpoch
 }
 
 // InboxKey is a job as submitted. It stays until the job has ended, so that listing the inbox finds all that is to do.
