@@ -109,6 +109,12 @@ type world struct {
 func newWorld(seed uint64) *world {
 	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), now: zero, started: map[AttemptID]bool{}}
 	w.lead()
+	for range w.rng.IntN(4) {
+		w.submit()
+		w.claim()
+		w.addHost(1 + w.rng.IntN(3))
+		w.joinOne(false)
+	}
 	return w
 }
 
@@ -123,7 +129,7 @@ func (w *world) failf(format string, args ...any) {
 }
 
 func (w *world) run() error {
-	for range 40 + w.rng.IntN(400) {
+	for range 50 + w.rng.IntN(600) {
 		w.act()
 		if w.err != nil {
 			return w.err
@@ -156,7 +162,7 @@ func (w *world) act() {
 	case n < 4 && len(w.jobs) < 6:
 		w.submit()
 	case n < 10 && len(w.hosts) < 12:
-		w.hosts = append(w.hosts, &host{id: WorkerID(fmt.Sprintf("w%d", len(w.hosts))), slots: w.rng.IntN(4), alive: true, stopping: map[AttemptID]bool{}})
+		w.addHost(w.rng.IntN(4))
 	case n < 12:
 		w.crash()
 	case n < 14:
@@ -187,6 +193,11 @@ func (w *world) act() {
 	default:
 		w.deliverOne()
 	}
+}
+
+func (w *world) addHost(slots int) {
+	id := WorkerID(fmt.Sprintf("w%d", len(w.hosts)))
+	w.hosts = append(w.hosts, &host{id: id, slots: slots, alive: true, stopping: map[AttemptID]bool{}})
 }
 
 func (w *world) submit() {
@@ -450,7 +461,7 @@ func (w *world) host(id WorkerID) *host {
 func (w *world) settle() error {
 	w.calm = true
 	for range 2 {
-		w.hosts = append(w.hosts, &host{id: WorkerID(fmt.Sprintf("w%d", len(w.hosts))), slots: 2, alive: true, stopping: map[AttemptID]bool{}})
+		w.addHost(2)
 	}
 	for range 3000 {
 		if w.err != nil {
