@@ -50,7 +50,7 @@ var attemptNext = [...][]attemptState{
 type jobState uint8
 
 const (
-	jobAwaiting jobState = iota // claimed by a new leader; waits for the workers that hold its runs
+	jobAwaiting jobState = iota // waits for the workers said to hold its runs, if there are any
 	jobRunning
 	jobCommitting // Commit is out
 	jobStopping   // failed or canceled; waits for its attempts to stop
@@ -61,7 +61,7 @@ const (
 var jobNext = [...][]jobState{
 	jobAwaiting:   {jobRunning, jobCommitting, jobStopping},
 	jobRunning:    {jobCommitting, jobStopping},
-	jobCommitting: {jobRunning, jobGone}, // running: a winner has proved unusable
+	jobCommitting: {jobAwaiting, jobGone}, // awaiting: a winner has proved unusable
 	jobStopping:   {jobEnding},
 	jobEnding:     {jobGone},
 	jobGone:       {},
