@@ -152,7 +152,7 @@ func (t *Table[V]) keep(key string) uint64 {
 		}
 		t.arena[t.used] = t.arena[t.used][:0]
 		t.used++
-		if t.Bytes()+chunkSize > t.max {
+		if t.used == len(t.arena) && t.Bytes()+chunkSize > t.max {
 			t.full = 0
 		}
 	}
