@@ -116,7 +116,7 @@ func (e *expansion) bucket(ctx context.Context, uri string, visit func(Object) e
 	}
 	g, err := parseGlob(strings.TrimRight(key, "/"))
 	if err != nil {
-		return err
+		return errs.E(errs.Invalid, "input", uri, err)
 	}
 	_, err = l.below(ctx, key[:strings.IndexAny(key, `*?[\`)], g)
 	return err

@@ -28,7 +28,7 @@ func parseGlob(pattern string) (glob, error) {
 	for i, c := range g {
 		g[i] = caret(c)
 		if _, err := path.Match(g[i], ""); err != nil {
-			return nil, errs.New(errs.Invalid, "glob %q: a [ or a \\ is not closed", pattern)
+			return nil, errs.New(errs.Invalid, "bad glob: %q has a [ without its ]", c)
 		}
 	}
 	return g, nil

@@ -50,7 +50,7 @@ func (e *expansion) local(ctx context.Context, uri string, visit func(Object) er
 	}
 	g, err := parseGlob(pattern)
 	if err != nil {
-		return err
+		return errs.E(errs.Invalid, "input", uri, err)
 	}
 	if info, err := os.Stat(root); err != nil || !info.IsDir() {
 		return nil
