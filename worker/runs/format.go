@@ -33,8 +33,9 @@
 // bytes a block with its head and crc takes, raw the most bytes a compressed block unpacks to: what a reader must hold.
 //
 // The digest is the sum, modulo 2^128, of xxh3-128 (seed 0) over each packed pair, stored low word first; it depends on
-// neither order nor blocks nor codec. Where values are folded inexactly (sums of floats) the hash ends with the key. Runs
-// that are not final have digest 0.
+// neither order nor blocks nor codec. Where a value cannot be relied on to be the same in another attempt (sums of floats,
+// folds that only the plugin can finish) it is the sum of xxh3-128 over each distinct key instead. Runs that are not final
+// have digest 0.
 //
 // Runs are soft state: a lost one is made again. Nothing here syncs to disk. Errors of the disk are Unavailable, bytes
 // that are not what was written are Corrupt; both name the file.

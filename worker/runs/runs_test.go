@@ -185,9 +185,10 @@ func TestDigest(t *testing.T) {
 		t.Fatal("the boundary of key and value does not count")
 	}
 	keys := write(t, 2, Options{Digest: SumKeys}, in).Digest
-	in[3].val = "2"
+	in[3].val = "22"
+	in = append(in, row{1, "z", "more"})
 	if write(t, 2, Options{Digest: SumKeys}, in).Digest != keys || keys == want {
-		t.Fatal("SumKeys looks at more than keys and lengths")
+		t.Fatal("SumKeys looks at more than the distinct keys")
 	}
 }
 

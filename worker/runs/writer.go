@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -55,7 +56,8 @@ type Writer struct {
 	rows    uint32 // in the open block
 	section Totals
 	sum     sum
-	offset  int64 // of the open section
+	offset  int64  // of the open section
+	last    []byte // key, kept for SumKeys
 
 	index  []byte
 	parts  int // given to Create
@@ -122,7 +124,10 @@ func (w *Writer) Append(p *Pair) error {
 	case SumPairs:
 		w.sum.add(w.out[from:])
 	case SumKeys:
-		w.sum.add(w.out[from : len(w.out)-len(p.Val)])
+		if w.section.Rows == 0 || !bytes.Equal(w.last, p.Key) {
+			w.sum.add(p.Key)
+			w.last = append(w.last[:0], p.Key...)
+		}
 	}
 	w.rows++
 	w.section.Rows++
@@ -271,7 +276,7 @@ func (w *Writer) Abort() {
 }
 
 func (w *Writer) release() {
-	w.out = nil
+	w.out, w.last = nil, nil
 	w.packer = packer{}
 	w.count()
 }
@@ -312,7 +317,7 @@ func (w *Writer) grow(n int) {
 
 // count brings the budget up to date with the buffers.
 func (w *Writer) count() {
-	held := int64(cap(w.out) + cap(w.packer.buf))
+	held := int64(cap(w.out) + cap(w.packer.buf) + cap(w.last))
 	w.o.Memory.Take(held - w.held)
 	w.held = held
 }
