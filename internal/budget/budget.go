@@ -8,12 +8,21 @@ import "sync/atomic"
 
 // Budget is a share of memory in bytes. A nil *Budget counts nothing and refuses nothing. It is safe for concurrent use.
 type Budget struct {
-	limit      int64 // fixed; 0: none
+	limit      int64   // fixed; 0: none
+	whole      *Budget // what this is a part of; may be nil
 	used, peak atomic.Int64
 }
 
 // New makes a budget of limit bytes; 0 or less is no limit, only a count.
 func New(limit int64) *Budget { return &Budget{limit: max(limit, 0)} }
+
+// Part makes a budget of limit bytes whose counts count in b too. It is refused by its own limit alone: the parts of a
+// budget are what it was divided into.
+func (b *Budget) Part(limit int64) *Budget {
+	p := New(limit)
+	p.whole = b
+	return p
+}
 
 // Take counts n bytes whether or not they fit: for what must be had to go on at all. n may be negative, as Give.
 func (b *Budget) Take(n int64) {
@@ -21,6 +30,7 @@ func (b *Budget) Take(n int64) {
 		return
 	}
 	b.raise(b.used.Add(n))
+	b.whole.Take(n)
 }
 
 // Try counts n bytes if they fit, and says whether they did.
@@ -35,6 +45,7 @@ func (b *Budget) Try(n int64) bool {
 		}
 		if b.used.CompareAndSwap(used, used+n) {
 			b.raise(used + n)
+			b.whole.Take(n)
 			return true
 		}
 	}
@@ -44,6 +55,7 @@ func (b *Budget) Try(n int64) bool {
 func (b *Budget) Give(n int64) {
 	if b != nil {
 		b.used.Add(-n)
+		b.whole.Give(n)
 	}
 }
 
