@@ -32,38 +32,52 @@ func arrange(app *cli.App, args []string) (ordered, plugin []string, err error) 
 	}
 	levels := []*level{{commands: app.Commands, flags: flagsOf(app.Flags)}}
 	var positionals []string
+	var set []setFlag
 	for len(words) > 0 {
 		here := levels[len(levels)-1]
 		word := words[0]
 		words = words[1:]
 		name, value, assigned := flagOf(word)
-		at, f := find(levels, name)
+		f := find(levels, name)
+		if f == nil {
+			f = findBelow(here.commands, name)
+		}
 		switch {
 		case name == "" || f == nil && isNumber(word):
 			if len(here.commands) == 0 {
 				positionals = append(positionals, word)
 				continue
 			}
-			c := commandNamed(here.commands, word)
-			if c == nil {
-				return nil, nil, unknownCommand(here, word)
-			}
-			if c.Name == "help" {
+			if word == "help" {
 				return args, nil, nil
 			}
+			c := commandNamed(here.commands, word)
+			if c == nil {
+				for _, s := range set { // its value may have been taken for a command
+					if find(levels, s.name) == nil && findBelow(here.commands, s.name) == nil {
+						return nil, nil, unknownFlag(levels, s.name)
+					}
+				}
+				return nil, nil, unknownCommand(here, word)
+			}
 			levels = append(levels, &level{name: c.Name, commands: c.Subcommands, flags: flagsOf(c.Flags)})
-		case f == nil:
-			return nil, nil, unknownFlag(levels, name)
-		case f.isBool && !assigned:
-			at.set = append(at.set, "--"+name)
+		case f == nil || f.isBool && !assigned:
+			set = append(set, setFlag{name, "--" + name})
 		case assigned:
-			at.set = append(at.set, "--"+name+"="+value)
+			set = append(set, setFlag{name, "--" + name + "=" + value})
 		case len(words) == 0:
 			return nil, nil, errs.New(errs.Invalid, "flag %s: it needs a value", word)
 		default:
-			at.set = append(at.set, "--"+name+"="+words[0])
+			set = append(set, setFlag{name, "--" + name + "=" + words[0]})
 			words = words[1:]
 		}
+	}
+	for _, s := range set {
+		f := find(levels, s.name)
+		if f == nil {
+			return nil, nil, unknownFlag(levels, s.name)
+		}
+		f.at.set = append(f.at.set, s.word)
 	}
 	ordered = append(ordered, args[0])
 	for i, l := range levels {
@@ -78,6 +92,9 @@ func arrange(app *cli.App, args []string) (ordered, plugin []string, err error) 
 	return ordered, plugin, nil
 }
 
+// setFlag is a flag of the line and the word that hands it on.
+type setFlag struct{ name, word string }
+
 // level is the program, or a command on the way to the one that is called.
 type level struct {
 	name     string
@@ -86,7 +103,10 @@ type level struct {
 	set      []string // the flags of this level, as they are handed on
 }
 
-type declared struct{ isBool bool }
+type declared struct {
+	at     *level
+	isBool bool
+}
 
 // flagsOf says what flags there are, -h among them, and which take no value.
 func flagsOf(flags []cli.Flag) map[string]*declared {
@@ -94,20 +114,34 @@ func flagsOf(flags []cli.Flag) map[string]*declared {
 	for _, f := range flags {
 		_, isBool := f.(*cli.BoolFlag)
 		for _, n := range f.Names() {
-			m[n] = &declared{isBool}
+			m[n] = &declared{isBool: isBool}
 		}
 	}
 	return m
 }
 
 // find looks for the innermost level that declares a flag.
-func find(levels []*level, name string) (*level, *declared) {
+func find(levels []*level, name string) *declared {
 	for i := len(levels) - 1; i >= 0; i-- {
 		if f := levels[i].flags[name]; f != nil {
-			return levels[i], f
+			f.at = levels[i]
+			return f
 		}
 	}
-	return nil, nil
+	return nil
+}
+
+// findBelow looks for a flag of a command that may still be named.
+func findBelow(commands []*cli.Command, name string) *declared {
+	for _, c := range commands {
+		if f := flagsOf(c.Flags)[name]; f != nil {
+			return f
+		}
+		if f := findBelow(c.Subcommands, name); f != nil {
+			return f
+		}
+	}
+	return nil
 }
 
 // flagOf takes a word apart that looks like a flag. The name of one that does not ("-" is a positional) is "".
@@ -115,12 +149,7 @@ func flagOf(word string) (name, value string, assigned bool) {
 	if len(word) < 2 || word[0] != '-' {
 		return "", "", false
 	}
-	return cutFlag(strings.TrimPrefix(word[1:], "-"))
-}
-
-func cutFlag(s string) (name, value string, assigned bool) {
-	name, value, assigned = strings.Cut(s, "=")
-	return name, value, assigned
+	return strings.Cut(strings.TrimPrefix(word[1:], "-"), "=")
 }
 
 func isNumber(word string) bool {
@@ -148,7 +177,7 @@ func unknownCommand(at *level, word string) error {
 		what = at.name
 	}
 	return next(errs.New(errs.Invalid, "%s %q: there is none of that name", what, word),
-		nearest(word, names, "one of "+strings.Join(names, ", ")))
+		"%s", nearest(word, names, "one of "+strings.Join(names, ", ")))
 }
 
 func unknownFlag(levels []*level, name string) error {
@@ -167,7 +196,7 @@ func unknownFlag(levels []*level, name string) error {
 	if verb == "" {
 		hint = "flags of a verb stand after it; mrctl --help lists the others"
 	}
-	return next(errs.New(errs.Invalid, "flag --%s: there is none of that name", name), nearest("--"+name, names, hint))
+	return next(errs.New(errs.Invalid, "flag --%s: there is none of that name", name), "%s", nearest("--"+name, names, hint))
 }
 
 // nearest suggests the name within two edits of word, or else gives the other advice.

@@ -93,19 +93,22 @@ func report(w io.Writer, err error) {
 	if more {
 		fmt.Fprintln(w, rest)
 	}
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(w, "next: %s\n", hint)
+	} else if errs.Is(err, errs.Unavailable) {
+		fmt.Fprintln(w, "next: mrctl doctor says what cannot be reached")
+	}
+}
+
+// hintOf finds what an error says to do next.
+func hintOf(err error) string {
 	var f *failure
 	for e := err; errors.As(e, &f); e = f.err {
 		if f.hint != "" {
-			fmt.Fprintf(w, "next: %s\n", f.hint)
-			return
+			return f.hint
 		}
 	}
-	if errors.Is(err, errInterrupted) {
-		return
-	}
-	if errs.Is(err, errs.Unavailable) {
-		fmt.Fprintln(w, "next: mrctl doctor says what cannot be reached")
-	}
+	return ""
 }
 
 // quietPipe turns the error of a closed pipe into errPipeClosed, so that `mrctl ... | head` ends without noise. It takes
