@@ -32,7 +32,7 @@ func EpochOf(key string) (uint64, bool) {
 		}
 		n = n*10 + uint64(d-'0') // 20 digits may overflow; such a marker was never written by EpochKey
 	}
-	return n, EpochKey(n) == key
+	return n, EpochKey(n) == key && n <= maxEpoch
 }
 
 // InboxKey is a job as submitted. It stays until the job has ended, so that listing the inbox finds all that is to do.
@@ -41,14 +41,9 @@ func InboxKey(id string) string { return InboxPrefix + id }
 // EndedKey marks a job that is over.
 func EndedKey(id string) string { return EndedPrefix + id }
 
-// JobKey is a job's chain.
+// JobKey is a job's chain. Its plan lies beside it, at jobs/<id>/plan/; storage/dataset, which writes and reads plans, has
+// those keys.
 func JobKey(id string) string { return jobPrefix + id + "/job" }
-
-// PlanHeadKey is the last piece of a plan to be written: where it is, the plan is whole.
-func PlanHeadKey(id string) string { return jobPrefix + id + "/plan/head" }
-
-// PlanChunkKey is the n-th chunk of a plan.
-func PlanChunkKey(id string, n int) string { return fmt.Sprintf("%s%s/plan/%08d", jobPrefix, id, n) }
 
 // TaskKey is the record of a task's winning attempt under a generation of the job.
 func TaskKey(job string, stage int, phase TaskPhase, gen int32, index int) string {

@@ -13,6 +13,9 @@ import (
 // LeaseV is the format of the lease that this program reads and writes.
 const LeaseV = 1
 
+// maxEpoch is higher than anybody counts; above it lies what was never an epoch, and could not be counted on from.
+const maxEpoch = 1 << 62
+
 // Lease says who leads. Only coordinators write it; workers and clients read it to find the leader.
 type Lease struct {
 	V       int    `json:"v"`
@@ -50,7 +53,7 @@ func DecodeLease(body []byte) (Lease, error) {
 	if err := decode(body, &l, func() int { return l.V }, LeaseV); err != nil {
 		return Lease{}, errs.E(errs.KindOf(err), "read", LeaseKey, err)
 	}
-	if l.Holder == "" || l.Epoch == 0 {
+	if l.Holder == "" || l.Epoch == 0 || l.Epoch > maxEpoch {
 		return Lease{}, errs.E(errs.Corrupt, "read", LeaseKey, errors.New("no holder or no epoch"))
 	}
 	return l, nil
