@@ -7,7 +7,7 @@ import (
 
 // Each kind of thing has a type for its states, a table of the legal transitions, and one function that moves it
 // (setTask, setJob, attempt.to, worker.to). A move that is not in the table is a bug of this package and panics: going
-// on would hand out wrong orders.
+// on would hand out wrong orders. testdata/transitions.dot draws the tables.
 
 type taskState uint8
 
