@@ -90,7 +90,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	}
 	defer stop()
 	if err := p.place(ctx, room.cluster, o, nil); err != nil {
-		return err
+		return causeOf(ctx, err)
 	}
 	s, err := p.followIn(ctx, c, room.cluster, o.id)
 	if errors.Is(err, errInterrupted) {
