@@ -12,6 +12,7 @@ import (
 
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/storage"
+	"github.com/mrctl/mrctl/storage/internal/once"
 )
 
 // Head is the plan of a job: what its tasks are, in short, and where their splits lie. It is created once, last, at
@@ -96,7 +97,7 @@ func (w *PlanWriter) flush(ctx context.Context) error {
 		return errs.E(errs.Other, "plan", w.head.Job, err)
 	}
 	key := PlanChunkKey(w.head.Job, w.head.Nonce, len(w.head.First))
-	if _, err := createOnce(ctx, w.store, key, enc.EncodeAll(b, nil)); err != nil {
+	if _, err := once.Create(ctx, w.store, key, enc.EncodeAll(b, nil)); err != nil {
 		return err
 	}
 	w.head.First = append(w.head.First, w.head.Maps-len(w.chunk))
@@ -115,35 +116,14 @@ func (w *PlanWriter) Finish(ctx context.Context, h Head) (Head, error) {
 	if err != nil {
 		return Head{}, errs.E(errs.Invalid, "plan", h.Job, err)
 	}
-	mine, err := createOnce(ctx, w.store, PlanHeadKey(h.Job), b)
+	other, err := once.Create(ctx, w.store, PlanHeadKey(h.Job), b)
 	if err != nil {
 		return Head{}, err
 	}
-	if !mine {
+	if other != nil {
 		return ReadHead(ctx, w.store, h.Job)
 	}
 	return h, nil
-}
-
-// createTries bounds how often a create is tried whose outcome stays unknown.
-const createTries = 4
-
-// createOnce creates a record whose body holds a nonce of this writer, or lies under one, so that trying again is safe.
-// It reports whether this body is what lies there now.
-func createOnce(ctx context.Context, store storage.Store, key string, body []byte) (mine bool, err error) {
-	for range createTries {
-		_, err = store.PutIf(ctx, key, body, "")
-		switch {
-		case err == nil:
-			return true, nil
-		case errors.Is(err, storage.ErrPrecondition):
-			there, _, err := store.Get(ctx, key)
-			return string(there) == string(body), err
-		case !errors.Is(err, storage.ErrUnknown) || ctx.Err() != nil:
-			return false, err
-		}
-	}
-	return false, err
 }
 
 // ReadHead reads the head of a job's plan. Before the job is planned it is an errs.NotFound.
