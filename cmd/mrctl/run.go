@@ -69,7 +69,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	if err := p.spoolInput(o, room.scratch); err != nil {
 		return err
 	}
-	if err := p.checkOrder(c, room.cluster, o, room.scratch); err != nil {
+	if err := p.checkOrder(c, room.cluster, o, room.scratch, true); err != nil {
 		return err
 	}
 	log, closeLog, err := p.runLog(c, room)

@@ -198,6 +198,16 @@ func TestRunFails(t *testing.T) {
 			t.Errorf("%s: exit %d\n%s%s", c.name, code, out, errOut)
 		}
 	}
+	if err := os.MkdirAll("full", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("full/there", nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, 2, "", "it is not empty", "run", testPlugin(t), "in.txt", "-o", "full")
+	wants(t, 2, "", "it is a file", "run", testPlugin(t), "in.txt", "-o", "in.txt")
+	wants(t, 2, "", "input format", "run", testPlugin(t), "in.txt", "--input-format", "xml")
+	wants(t, 2, "", "output format", "run", testPlugin(t), "in.txt", "--output-format", "xml")
 	// What is wrong before there is a job leaves nothing.
 	wants(t, 2, "", "input", "run", testPlugin(t), "none.txt")
 	runs, err := os.ReadDir(filepath.Join(cache, "mrctl", "runs"))
