@@ -105,6 +105,11 @@ func checkJob(s *Scheduler, j *job) error {
 	if _, ok := j.startable(); ok && !s.line.has(j) {
 		return fmt.Errorf("has something to start and is not in line")
 	}
+	for i, src := range j.sources {
+		if o := j.tasks[Map][i].out; o.worker == nil || o.source() != src {
+			return fmt.Errorf("reduces would be sent to %+v for map %d", src, i)
+		}
+	}
 	if (j.state == jobAwaiting || j.state == jobStopping) != (j.pending != nil) {
 		return fmt.Errorf("pending timer %v", j.pending != nil)
 	}

@@ -127,7 +127,8 @@ func (s *Scheduler) commitFailed(e CommitFailed) {
 	j.gen = e.Gen
 	j.recommits++
 	s.touch(j)
-	s.setJob(j, jobRunning)
+	s.setJob(j, jobAwaiting)
+	s.holdBack(j)
 	if j.recommits > s.cfg.MaxLosses {
 		s.wind(j, End{Kind: errs.Unavailable, Reason: fmt.Sprintf("%d commits in a row found winners whose results are gone", j.recommits)})
 		return

@@ -33,10 +33,11 @@ type job struct {
 	sources []Source              // cached order; nil when a chosen output has changed
 	handed  bool                  // sources have been given out: keep the choices made
 
-	await   map[WorkerID]bool // not joined yet
-	pending *timer            // the end of the wait, or of the patience with attempts that do not stop
-	end     End               // why it is stopping
-	moved   node[*job]        // last progress; in Scheduler.idle while running with nothing running
+	await      map[WorkerID]bool // not joined yet
+	awaitUntil time.Time
+	pending    *timer     // the end of the wait, or of the patience with attempts that do not stop
+	end        End        // why it is stopping
+	moved      node[*job] // last progress; in Scheduler.idle while running with nothing running
 
 	attemptsFailed, attemptsLost, kept, recommits int
 
@@ -73,7 +74,9 @@ func (s *Scheduler) setJob(j *job, to jobState) {
 	move(j, jobNext[:], &j.state, to)
 	s.disarm(j.pending)
 	j.pending = nil
-	s.forgetAwait(j)
+	if to != jobAwaiting && to != jobCommitting { // a commit that fails takes the wait up again
+		s.forgetAwait(j)
+	}
 	s.watch(j)
 	s.offer(j)
 }
@@ -107,10 +110,11 @@ func (s *Scheduler) admit(e Admit) {
 	s.touch(j)
 	s.noteJob(j, NoteJobAdmitted, "%s and %s, priority %d, generation %d, at most %s a task",
 		many(len(j.tasks[Map]), "map"), many(len(j.tasks[Reduce]), "reduce"), j.priority, j.gen, many(j.maxAttempts, "attempt"))
+	s.await(j, e.Await, e.AwaitUntil)
 	s.takeFinished(j, e.Finished)
 	s.takeStrays(j)
 	if j.state == jobAwaiting {
-		s.await(j, e.Await, e.AwaitUntil)
+		s.holdBack(j)
 	}
 }
 
@@ -148,20 +152,24 @@ func (s *Scheduler) keep(t *task) {
 	}
 }
 
-// await holds a job back until the workers that may hold its runs have joined.
+// await notes which of the workers that may hold a job's runs have not joined yet.
 func (s *Scheduler) await(j *job, workers []WorkerID, until time.Time) {
-	j.await = map[WorkerID]bool{}
+	j.await, j.awaitUntil = map[WorkerID]bool{}, until
 	for _, id := range workers {
 		if s.workers[id] == nil && !j.await[id] {
 			j.await[id] = true
 			s.awaited[id] = append(s.awaited[id], j)
 		}
 	}
+}
+
+// holdBack holds an awaiting job back until they have joined or the time is over.
+func (s *Scheduler) holdBack(j *job) {
 	if len(j.await) == 0 {
 		s.setJob(j, jobRunning)
 		return
 	}
-	j.pending = s.arm(until, nil, func() {
+	j.pending = s.arm(j.awaitUntil, nil, func() {
 		missing := slices.Sorted(maps.Keys(j.await))
 		s.open(j, fmt.Sprintf("the wait is over without %s, %s first", many(len(missing), "worker"), missing[0]))
 	})
@@ -173,7 +181,7 @@ func (s *Scheduler) arrived(id WorkerID) {
 	delete(s.awaited, id)
 	for _, j := range waiting {
 		delete(j.await, id)
-		if len(j.await) == 0 {
+		if len(j.await) == 0 && j.state == jobAwaiting {
 			s.open(j, "all workers waited for have joined")
 		}
 	}

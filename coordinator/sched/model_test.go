@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/mrctl/mrctl/internal/errs"
 )
 
 var (
@@ -109,6 +106,12 @@ type world struct {
 func newWorld(seed uint64) *world {
 	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), now: zero, started: map[AttemptID]bool{}}
 	w.lead()
+	for range w.rng.IntN(4) {
+		w.submit()
+		w.claim()
+		w.addHost(1 + w.rng.IntN(3))
+		w.joinOne(false)
+	}
 	return w
 }
 
@@ -123,7 +126,7 @@ func (w *world) failf(format string, args ...any) {
 }
 
 func (w *world) run() error {
-	for range 40 + w.rng.IntN(400) {
+	for range 50 + w.rng.IntN(600) {
 		w.act()
 		if w.err != nil {
 			return w.err
@@ -156,7 +159,7 @@ func (w *world) act() {
 	case n < 4 && len(w.jobs) < 6:
 		w.submit()
 	case n < 10 && len(w.hosts) < 12:
-		w.hosts = append(w.hosts, &host{id: WorkerID(fmt.Sprintf("w%d", len(w.hosts))), slots: w.rng.IntN(4), alive: true, stopping: map[AttemptID]bool{}})
+		w.addHost(w.rng.IntN(4))
 	case n < 12:
 		w.crash()
 	case n < 14:
@@ -187,6 +190,11 @@ func (w *world) act() {
 	default:
 		w.deliverOne()
 	}
+}
+
+func (w *world) addHost(slots int) {
+	id := WorkerID(fmt.Sprintf("w%d", len(w.hosts)))
+	w.hosts = append(w.hosts, &host{id: id, slots: slots, alive: true, stopping: map[AttemptID]bool{}})
 }
 
 func (w *world) submit() {
@@ -230,44 +238,6 @@ func (w *world) some(want func(*host) bool) *host {
 		return nil
 	}
 	return pick(w, list)
-}
-
-func (w *world) crash() {
-	if h := w.some(func(h *host) bool { return h.alive }); h != nil {
-		h.alive, h.running, h.held, h.unacked = false, nil, nil, nil // its loss is noticed later
-	}
-}
-
-func (w *world) breakStream() {
-	if h := w.some(func(h *host) bool { return h.joined }); h != nil {
-		w.step(Lose{Worker: h.id, Reason: "stream broke"})
-		h.joined = false
-	}
-}
-
-// joinOne registers a worker, or registers it again.
-func (w *world) joinOne(again bool) {
-	h := w.some(func(h *host) bool { return h.alive && (!h.joined || again) })
-	if h == nil {
-		return
-	}
-	e := Join{Worker: h.id, Slots: h.slots, Held: slices.Clone(h.held)}
-	for _, r := range h.running {
-		e.Running = append(e.Running, r.ID)
-	}
-	clear(h.stopping) // orders to stop do not outlive a session
-	for _, j := range w.jobs {
-		delete(j.await, h.id)
-	}
-	h.joined, h.draining = true, false
-	w.step(e)
-}
-
-func (w *world) drainOne() {
-	if h := w.some(func(h *host) bool { return h.joined && h.alive }); h != nil {
-		h.draining = true
-		w.step(Drain{Worker: h.id})
-	}
 }
 
 // resolve makes the leader's decision about a job durable and returns the event that says so.
@@ -338,96 +308,6 @@ func (w *world) progress() {
 	}
 }
 
-// finishOne ends an attempt on a worker, well or badly, and puts the report in its outbox.
-func (w *world) finishOne() {
-	h := w.some(func(h *host) bool { return h.alive && len(h.running) > 0 })
-	if h == nil {
-		return
-	}
-	i := w.rng.IntN(len(h.running))
-	order := h.running[i]
-	id := order.ID
-	h.running = slices.Delete(h.running, i, i+1)
-	j := w.job(id.Job)
-	stop := h.stopping[id]
-	delete(h.stopping, id)
-	var e Event
-	switch n := w.rng.IntN(100); {
-	case stop && n < 60, h.draining && n < 20 && !w.calm:
-		e = Stopped{ID: id, Worker: h.id}
-	case !w.calm && n < 68:
-		e = Fail{ID: id, Worker: h.id, Kind: errs.UserCode, Error: "model"}
-	case !w.calm && n < 76:
-		e = Fail{ID: id, Worker: h.id, Kind: errs.Unavailable, Error: "model", Lost: true}
-	default:
-		e = w.finish(h, j, order)
-	}
-	h.unacked = append(h.unacked, e)
-}
-
-// finish does the work of an attempt.
-func (w *world) finish(h *host, j *durable, order Start) Event {
-	id := order.ID
-	if id.Phase == Map && j.reduces > 0 {
-		out := MapOutput{ID: id, Digest: Digest{byte(id.Index)}}
-		if j.random {
-			out.Digest[1] = byte(w.rng.IntN(256))
-		}
-		h.held = append(h.held, out)
-		j.holders[h.id] = true
-		return Done{ID: id, Worker: h.id, Digest: out.Digest}
-	}
-	consumed := Consumed{}
-	fail := Fail{ID: id, Worker: h.id, Kind: errs.Unavailable, Error: "no such run"}
-	for i, src := range order.Sources {
-		at := AttemptID{TaskID: TaskID{Job: id.Job, Phase: Map, Index: int32(i)}, Attempt: src.Attempt}
-		if !w.holds(src.Worker, at) {
-			fail.Missing = append(fail.Missing, at)
-		}
-		consumed.Attempts, consumed.Digests = append(consumed.Attempts, src.Attempt), append(consumed.Digests, src.Digest)
-	}
-	if len(fail.Missing) > 0 {
-		w.Missing++
-		return fail
-	}
-	if id.Gen == j.gen { // an old generation writes where nobody looks
-		if won, ok := j.records[id.TaskID]; ok {
-			consumed = won
-		} else {
-			j.records[id.TaskID] = consumed
-		}
-	}
-	return Done{ID: id, Worker: h.id, Consumed: &consumed}
-}
-
-func (w *world) holds(id WorkerID, at AttemptID) bool {
-	for _, h := range w.hosts {
-		if h.id == id && h.alive {
-			return slices.ContainsFunc(h.held, func(m MapOutput) bool { return m.ID.TaskID == at.TaskID && m.ID.Attempt == at.Attempt })
-		}
-	}
-	return false
-}
-
-func (w *world) deliverOne() {
-	h := w.some(func(h *host) bool { return h.joined && (len(h.unacked) > 0 || !h.alive) })
-	switch {
-	case h == nil:
-	case !h.alive:
-		h.joined = false
-		w.step(Lose{Worker: h.id, Reason: "no heartbeat"})
-	default:
-		e := h.unacked[0]
-		if w.calm || w.chance(90) {
-			h.unacked = h.unacked[1:]
-		}
-		if w.chance(10) {
-			w.echoes = append(w.echoes, e)
-		}
-		w.step(e)
-	}
-}
-
 func (w *world) job(id JobID) *durable {
 	for _, j := range w.jobs {
 		if j.id == id {
@@ -449,8 +329,8 @@ func (w *world) host(id WorkerID) *host {
 // settle ends all trouble and drives the world until every job is over.
 func (w *world) settle() error {
 	w.calm = true
-	for range 2 {
-		w.hosts = append(w.hosts, &host{id: WorkerID(fmt.Sprintf("w%d", len(w.hosts))), slots: 2, alive: true, stopping: map[AttemptID]bool{}})
+	for range 1 + w.rng.IntN(2) {
+		w.addHost(2)
 	}
 	for range 3000 {
 		if w.err != nil {
@@ -500,150 +380,4 @@ func (w *world) after() error {
 		}
 	}
 	return nil
-}
-
-// step hands an event to the scheduler, carries its effects out and checks both.
-func (w *world) step(e Event) {
-	w.Steps++
-	switch e := e.(type) {
-	case Join:
-		w.slots[e.Worker] = map[AttemptID]bool{}
-		for _, id := range e.Running {
-			w.slots[e.Worker][id] = true
-		}
-	case Lose:
-		delete(w.slots, e.Worker)
-		w.Lost++
-	case Done:
-		delete(w.slots[e.Worker], e.ID)
-	case Fail:
-		delete(w.slots[e.Worker], e.ID)
-	case Stopped:
-		delete(w.slots[e.Worker], e.ID)
-	}
-	effects := w.s.Step(w.now, e)
-	if w.verbose {
-		fmt.Fprintf(os.Stderr, "%v %T %+v\n", w.now.Sub(zero), e, e)
-	}
-	for _, effect := range effects {
-		if w.verbose {
-			fmt.Fprintf(os.Stderr, "\t%s\n", describe(effect))
-		}
-		w.carryOut(effect)
-	}
-	if err := check(w.s); err != nil {
-		w.failf("after %T %+v: %w", e, e, err)
-	}
-	for _, v := range w.s.Workers() {
-		if n := len(w.slots[v.ID]); v.Busy != n {
-			w.failf("after %T %+v: worker %s has %d slots in use, want %d", e, e, v.ID, v.Busy, n)
-		}
-	}
-	if at := w.s.NextWake(); !at.IsZero() && !at.After(w.now) {
-		w.failf("after %T %+v: wants to be woken at %v, it is %v", e, e, at, w.now)
-	}
-}
-
-func (w *world) carryOut(effect Effect) {
-	switch e := effect.(type) {
-	case Start:
-		w.checkStart(e)
-		w.Starts++
-		w.started[e.ID] = true
-		w.slots[e.Worker][e.ID] = true
-		if h := w.host(e.Worker); h.alive {
-			h.running = append(h.running, e)
-		}
-	case Stop:
-		if !w.slots[e.Worker][e.ID] {
-			w.failf("stop of %v on %s, where it does not run", e.ID, e.Worker)
-		}
-		w.host(e.Worker).stopping[e.ID] = true
-	case Commit:
-		w.checkCommit(w.job(e.Job))
-		w.job(e.Job).answer = e
-	case End:
-		j := w.job(e.Job)
-		if j.answer != nil || j.over {
-			w.failf("a second end of %s", e.Job)
-		}
-		j.answer = e
-		if e.Canceled {
-			w.Canceled++
-		} else {
-			w.Failed++
-		}
-	case Release:
-		w.release(e.Job)
-	case Note:
-		if e.Text == "" || e.Kind == "" || w.job(e.Job) == nil {
-			w.failf("a poor note: %+v", e)
-		}
-		if e.Kind == NoteAttemptAdopted {
-			w.Adopted++
-		}
-		if e.Kind == NoteJobDone {
-			w.Committed++
-		}
-	}
-}
-
-func (w *world) release(id JobID) {
-	j := w.job(id)
-	if !j.over && j.admitted {
-		w.failf("release of %s, which is not over", id)
-	}
-	for at, slots := range w.slots {
-		maps.DeleteFunc(slots, func(a AttemptID, _ bool) bool { return a.Job == id })
-		h := w.host(at)
-		h.running = slices.DeleteFunc(h.running, func(r Start) bool { return r.ID.Job == id })
-		h.held = slices.DeleteFunc(h.held, func(m MapOutput) bool { return m.ID.Job == id })
-	}
-}
-
-func (w *world) checkStart(e Start) {
-	j, h := w.job(e.ID.Job), w.host(e.Worker)
-	switch {
-	case w.started[e.ID]:
-		w.failf("%v is started twice", e.ID)
-	case w.slots[e.Worker] == nil:
-		w.failf("%v is started on %s, which is not there", e.ID, e.Worker)
-	case len(w.slots[e.Worker]) >= h.slots:
-		w.failf("%v is started on %s, whose %d slots are in use", e.ID, e.Worker, h.slots)
-	case h.draining:
-		w.failf("%v is started on %s, which drains", e.ID, e.Worker)
-	case !j.admitted || j.over || j.answer != nil:
-		w.failf("%v is started, its job is over", e.ID)
-	case e.ID.Gen != j.gen:
-		w.failf("%v is started, its job is at generation %d", e.ID, j.gen)
-	case len(j.await) > 0 && w.now.Before(j.openAt):
-		w.failf("%v is started at %v, its job waits for %v until %v", e.ID, w.now, j.await, j.openAt)
-	case e.ID.Phase == Reduce && len(e.Sources) != j.maps:
-		w.failf("%v is started with %d sources, want %d", e.ID, len(e.Sources), j.maps)
-	}
-	for i, src := range e.Sources {
-		if w.slots[src.Worker] == nil {
-			w.failf("%v is sent to worker %s for map %d, which is not there", e.ID, src.Worker, i)
-		}
-	}
-}
-
-func (w *world) checkCommit(j *durable) {
-	phase, n := Reduce, j.reduces
-	if n == 0 {
-		phase, n = Map, j.maps
-	}
-	digests := map[int]Digest{}
-	for i := range n {
-		c, ok := j.records[TaskID{Job: j.id, Phase: phase, Index: int32(i)}]
-		if !ok {
-			w.failf("commit of %s without a winner of %v %d", j.id, phase, i)
-		}
-		for m, d := range c.Digests {
-			if have, ok := digests[m]; ok && have != d {
-				w.failf("commit of %s: its reduces rest on different outputs of map %d", j.id, m)
-			}
-			digests[m] = d
-		}
-	}
 }

@@ -3,6 +3,7 @@ package mapside
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -143,8 +144,8 @@ func (p *plugin) Counters() *pluginv1.Counters {
 	return &p.counts
 }
 
-func (p *plugin) Where(batch, row uint64) (string, int64, bool) {
-	return "input.txt", int64(batch*1000 + row), true
+func (p *plugin) Where(batch, row uint64) string {
+	return fmt.Sprintf("input.txt at byte %d", batch*1000+row)
 }
 
 func schema(fields ...arrow.Field) []byte {

@@ -14,7 +14,6 @@ package mapside
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -30,6 +29,7 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/rows"
 	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/worker/duplex"
 	"github.com/mrctl/mrctl/worker/runs"
 	"github.com/mrctl/mrctl/worker/table"
 )
@@ -44,15 +44,16 @@ type Mapper interface {
 	// Send hands a batch over. io.EOF means that the stream has ended and Recv knows why.
 	Send(ctx context.Context, batch *rows.Records) error
 	CloseSend() error
-	// Recv gives the next batch, valid until the next call, and io.EOF at the good end.
+	// Recv gives the next batch, valid until the next call, and io.EOF at the good end. Its offsets have been checked to
+	// lie in its data.
 	Recv() (*boundary.Pairs, error)
 	// Counters is what the plugin counted; valid after io.EOF.
 	Counters() *pluginv1.Counters
 }
 
-// locator is a Mapper that remembers where the records it sent came from.
+// locator is a Mapper that remembers, in words, where the records it sent came from.
 type locator interface {
-	Where(batch, row uint64) (object string, offset int64, ok bool)
+	Where(batch, row uint64) string
 }
 
 // Records gives the input of a task. It is used by one goroutine.
@@ -109,9 +110,6 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 	if d.Log == nil {
 		d.Log = zap.NewNop()
 	}
-	outer := ctx
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	var s sink
 	if t.Partitions > 0 {
 		s, err = newCollector(&t)
@@ -129,12 +127,11 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 		if rmErr := os.RemoveAll(t.Scratch); rmErr != nil {
 			d.Log.Warn("scratch left behind", zap.String("path", t.Scratch), zap.Error(rmErr)) // swept with the job's
 		}
-		if outer.Err() != nil && errs.KindOf(err) == errs.Canceled {
-			err = context.Cause(outer)
-		}
 		res = Result{}
 	}()
 
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	m, err := d.Map(ctx, &pluginv1.MapStart{
 		Id:         &pluginv1.TaskID{Job: t.ID.GetJob(), Stage: t.ID.GetStage(), Task: t.ID.GetTask(), Attempt: t.ID.GetAttempt()},
 		Partitions: uint32(t.Partitions), Memory: uint64(t.Memory / 2), BadSamples: maxBadSamples,
@@ -143,7 +140,8 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 		return Result{}, err
 	}
 	f := &feeder{m: m, d: &d, tally: &sessionv1.Tally{}}
-	if err := exchange(ctx, cancel, f, m, s); err != nil {
+	send := func() error { return f.run(ctx) }
+	if err := duplex.Run(ctx, cancel, send, func() error { return receive(ctx, m, s) }); err != nil {
 		return Result{}, err
 	}
 	res.Tally = f.tally
@@ -157,33 +155,6 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 	return res, nil
 }
 
-// exchange feeds the plugin and collects what comes back, until both are done. The first failure stops the other side;
-// of two errors the one that tells more is returned.
-func exchange(ctx context.Context, cancel context.CancelCauseFunc, f *feeder, m Mapper, s sink) error {
-	fed := make(chan error, 1)
-	go func() {
-		err := f.run(ctx)
-		if err != nil && !errors.Is(err, io.EOF) {
-			cancel(err)
-		}
-		fed <- err
-	}()
-	got := receive(ctx, m, s)
-	if got != nil {
-		cancel(got)
-	}
-	sent := <-fed
-	switch {
-	case got == nil && errors.Is(sent, io.EOF):
-		return errs.New(errs.UserCode, "the plugin ended before its input did")
-	case got == nil:
-		return sent
-	case sent != nil && !errors.Is(sent, io.EOF) && errs.KindOf(got) == errs.Canceled:
-		return sent // Recv only saw that it was stopped
-	}
-	return got
-}
-
 // receive drains the plugin.
 func receive(ctx context.Context, m Mapper, s sink) error {
 	for {
@@ -194,30 +165,10 @@ func receive(ctx context.Context, m Mapper, s sink) error {
 		if err != nil {
 			return err
 		}
-		if err := check(b); err != nil {
-			return err
-		}
 		if err := s.add(ctx, b); err != nil {
 			return err
 		}
 	}
-}
-
-// check refuses a batch whose offsets do not lie in its data.
-func check(b *boundary.Pairs) error {
-	ascending := func(off []int32, n int) bool {
-		for i := 1; i < len(off); i++ {
-			if off[i] < off[i-1] {
-				return false
-			}
-		}
-		return len(off) == 0 || off[0] >= 0 && int(off[len(off)-1]) <= n
-	}
-	if len(b.KeyOff) != len(b.ValOff) || !ascending(b.KeyOff, len(b.Keys)) || !ascending(b.ValOff, len(b.Vals)) ||
-		b.Parts != nil && len(b.Parts) != b.Len() {
-		return errs.New(errs.UserCode, "the plugin sent a malformed batch of %d pairs", b.Len())
-	}
-	return nil
 }
 
 // count adds the plugin's counters to the tally and holds the attempt to the job's limit of bad records.
@@ -232,9 +183,7 @@ func count(t *Task, m Mapper, tally *sessionv1.Tally) error {
 		}
 		s := &sessionv1.BadSample{Error: b.GetError(), Record: b.GetRecord()}
 		if where != nil {
-			if object, off, ok := where.Where(b.GetBatch(), b.GetRow()); ok {
-				s.Object, s.Offset = object, uint64(off)
-			}
+			s.Error = where.Where(b.GetBatch(), b.GetRow()) + ": " + s.Error
 		}
 		tally.BadSamples = append(tally.BadSamples, s)
 	}
@@ -242,7 +191,11 @@ func count(t *Task, m Mapper, tally *sessionv1.Tally) error {
 		text := fmt.Sprintf("%d bad records, %d are allowed", tally.BadRecords, limit)
 		if len(tally.BadSamples) > 0 {
 			s := tally.BadSamples[0]
-			text = fmt.Sprintf("%s; one is %s at byte %d: %s", text, s.Object, s.Offset, s.Error)
+			text += "; one is "
+			if s.Object != "" {
+				text += fmt.Sprintf("%s at byte %d: ", s.Object, s.Offset)
+			}
+			text += s.Error
 		}
 		return errs.New(errs.UserCode, "%s", text)
 	}
