@@ -4,6 +4,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/storage/dataset"
+	"github.com/mrctl/mrctl/storage/output"
 )
 
 // stdout is the -o that prints the result.
@@ -26,7 +28,7 @@ func jobFlags() []cli.Flag {
 	}
 }
 
-// jobOf turns flags into a job, without the plugin. stdout says that the result is to be printed.
+// jobOf turns flags into a job, without the plugin.
 func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
 	job = spec.Job{
 		InputFormat:   c.String("input-format"),
@@ -38,6 +40,12 @@ func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
 		Priority:      c.Int("priority"),
 		RequestID:     c.String("request-id"),
 		SharedFS:      c.Bool("shared-fs"),
+	}
+	if err := dataset.CheckFormat(job.InputFormat); err != nil {
+		return job, err
+	}
+	if err := output.CheckFormat(job.OutputFormat); err != nil {
+		return job, err
 	}
 	if job.SplitSize, err = sizeFlag(c, "split-size", 0); err != nil {
 		return job, err

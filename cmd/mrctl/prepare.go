@@ -24,14 +24,14 @@ type order struct {
 }
 
 // checkOrder finds what is wrong with a job before anything is started or stored: its inputs, its output, its plugin
-// and the plugin's flags. scratch is a folder for what is built.
-func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch string) error {
+// and the plugin's flags. scratch is a folder for what is built; local says that the job runs in this process.
+func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch string, local bool) error {
 	for _, uri := range o.job.Inputs {
 		if err := checkInput(uri); err != nil {
 			return err
 		}
 	}
-	if err := checkOutput(c.Context, cl.resolver, o.job.Output); err != nil {
+	if err := checkOutput(c.Context, cl.resolver, o.job.Output, local); err != nil {
 		return err
 	}
 	var err error

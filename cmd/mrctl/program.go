@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -55,7 +56,15 @@ func (p *program) run(ctx context.Context, args []string) error {
 		return err
 	}
 	p.plugin = plugin
-	return app.RunContext(ctx, ordered)
+	return causeOf(ctx, app.RunContext(ctx, ordered))
+}
+
+// causeOf puts the cause of a context's end in place of the news that it has ended.
+func causeOf(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) && context.Cause(ctx) != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // interruptible gives a context that ends with errInterrupted at the first SIGINT or SIGTERM. The second ends the

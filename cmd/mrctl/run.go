@@ -69,7 +69,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	if err := p.spoolInput(o, room.scratch); err != nil {
 		return err
 	}
-	if err := p.checkOrder(c, room.cluster, o, room.scratch); err != nil {
+	if err := p.checkOrder(c, room.cluster, o, room.scratch, true); err != nil {
 		return err
 	}
 	log, closeLog, err := p.runLog(c, room)
@@ -90,7 +90,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	}
 	defer stop()
 	if err := p.place(ctx, room.cluster, o, nil); err != nil {
-		return err
+		return causeOf(ctx, err)
 	}
 	s, err := p.followIn(ctx, c, room.cluster, o.id)
 	if errors.Is(err, errInterrupted) {
