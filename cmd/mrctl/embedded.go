@@ -14,12 +14,19 @@ import (
 // fail is called if one of them ends before stop is called. stop, which may be called twice, lets the worker drain and
 // then the coordinator, and waits for both.
 func (p *program) embed(fail context.CancelCauseFunc, cfg workerConfig) (stop func(), err error) {
-	coordinator, err := p.listenAnd(cfg.coordinatorConfig, p.servers.coordinator)
+	var leader string
+	coordinator, err := p.listenAnd(cfg.coordinatorConfig, func(cc coordinatorConfig) (runner, error) {
+		leader = cc.Advertise
+		return p.servers.coordinator(cc)
+	})
 	if err != nil {
 		return nil, err
 	}
 	worker, err := p.listenAnd(cfg.coordinatorConfig, func(cc coordinatorConfig) (runner, error) {
 		cfg.coordinatorConfig = cc
+		if cc.Own {
+			cfg.Leader = leader
+		}
 		return p.servers.worker(cfg)
 	})
 	if err != nil {

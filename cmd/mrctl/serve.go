@@ -28,6 +28,8 @@ func (p *program) serveCommand() *cli.Command {
 		&cli.StringFlag{Name: "memory", Usage: "hold at most `BYTES`, such as 256MiB, 1GiB or 25%", DefaultText: defaultMemory + " of this machine's"},
 		&cli.StringSliceFlag{Name: "label", Usage: "`NAME=VALUE` shown with the worker; may be given again"},
 	}
+	lead := append(address[:3:3],
+		&cli.DurationFlag{Name: "lease-ttl", Usage: "how long after its last sign of life a leader is replaced", DefaultText: "15s"})
 	return &cli.Command{
 		Name:      "serve",
 		Usage:     "be part of a cluster",
@@ -36,7 +38,7 @@ func (p *program) serveCommand() *cli.Command {
 the store. SIGTERM drains: what is at work ends or is handed back.`,
 		Subcommands: []*cli.Command{
 			{
-				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: address,
+				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: lead,
 				Description: "  mrctl serve coordinator --store s3://cluster/mrctl --listen 10.0.0.5:7070 --insecure",
 				Action:      func(c *cli.Context) error { return p.serve(c, true, false) },
 			},
@@ -46,7 +48,7 @@ the store. SIGTERM drains: what is at work ends or is handed back.`,
 				Action:      func(c *cli.Context) error { return p.serve(c, false, true) },
 			},
 			{
-				Name: "all", Usage: "both in one process", Flags: append(address[:3:3], work...),
+				Name: "all", Usage: "both in one process", Flags: append(lead[:4:4], work...),
 				Description: "  mrctl serve all --store /srv/mrctl",
 				Action:      func(c *cli.Context) error { return p.serve(c, true, true) },
 			},
@@ -78,7 +80,7 @@ func (p *program) serve(c *cli.Context, coordinator, worker bool) (err error) {
 		return err
 	}
 	defer cl.close()
-	base := coordinatorConfig{Store: cl.store, Resolver: cl.resolver, Log: log, Version: versionText()}
+	base := coordinatorConfig{Store: cl.store, Resolver: cl.resolver, Log: log, Version: versionText(), LeaseTTL: c.Duration("lease-ttl")}
 	var runners []runner
 	if coordinator {
 		r, err := p.listenServe(c, "coordinator", c.String("listen"), base, p.servers.coordinator)

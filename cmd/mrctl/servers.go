@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -29,6 +30,8 @@ type coordinatorConfig struct {
 	Advertise string // address at which others reach Listener
 	Log       *zap.Logger
 	Version   string
+	LeaseTTL  time.Duration // 0: the default
+	Own       bool          // the store is this process's own: nobody else leads, works or watches
 }
 
 // workerConfig is what the command line says about a worker.
@@ -38,4 +41,5 @@ type workerConfig struct {
 	Slots   int    // attempts at a time
 	Memory  int64  // bytes, over the worker and its plugins
 	Labels  map[string]string
+	Leader  string // address of a coordinator to try before the lease is read; "" where none is known
 }
