@@ -66,6 +66,7 @@ func isComplete(r *http.Request) bool {
 
 // A write whose reply is lost is sent once, and its outcome is unknown: not a refusal by our own success.
 func TestLostReplyToARecord(t *testing.T) {
+	t.Parallel() // it waits, more than it works
 	server := s3server.ForTest(t, s3server.VersityGW)
 	var puts atomic.Int32
 	s := via(t, server, "lost", loseReplies(1, func(r *http.Request) bool { return r.Method == http.MethodPut }, &puts))
@@ -82,6 +83,7 @@ func TestLostReplyToARecord(t *testing.T) {
 
 // Publish recognises its own success behind replies that were lost.
 func TestLostReplyToPublish(t *testing.T) {
+	t.Parallel() // it waits, more than it works
 	server := s3server.ForTest(t, s3server.VersityGW)
 	var completes, parts atomic.Int32
 	inner := loseReplies(2, isComplete, &completes)
@@ -124,11 +126,11 @@ func stage(t *testing.T, s storage.Store, key string, body []byte) storage.Token
 	return token
 }
 
-// cut ends bodies of objects after n bytes.
+// cut breaks the bodies of objects off after n bytes.
 func cut(n int64) wire {
 	return func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 		resp, err := next.RoundTrip(r)
-		if err == nil && r.Method == http.MethodGet && !r.URL.Query().Has("list-type") {
+		if err == nil && r.Method == http.MethodGet && resp.StatusCode < 300 {
 			resp.Body = struct {
 				io.Reader
 				io.Closer
@@ -143,6 +145,7 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, errReset }
 
 func TestBodyIsReadOn(t *testing.T) {
+	t.Parallel() // it waits, more than it works
 	server := s3server.ForTest(t, s3server.VersityGW)
 	s := via(t, server, "cut", cut(300_000))
 	body := make([]byte, 3<<20)
@@ -186,6 +189,7 @@ func TestBodyIsReadOn(t *testing.T) {
 
 // A bit that turns over on the way is found out by the server, or by us.
 func TestCorruption(t *testing.T) {
+	t.Parallel() // it waits, more than it works
 	server := s3server.ForTest(t, s3server.VersityGW)
 	var sick atomic.Bool
 	s := via(t, server, "corrupt", func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
@@ -237,6 +241,7 @@ func (f *flipper) Read(p []byte) (int, error) {
 }
 
 func TestUnreachable(t *testing.T) {
+	t.Parallel() // it waits, more than it works
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -258,6 +263,7 @@ func TestUnreachable(t *testing.T) {
 
 // What servers say, and what it means to a reader and to a writer.
 func TestReplies(t *testing.T) {
+	t.Parallel() // it waits, more than it works
 	var status int
 	var code string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -313,6 +319,7 @@ func TestReplies(t *testing.T) {
 
 // A server that takes the request and never answers must not hold a writer for ever.
 func TestNoAnswer(t *testing.T) {
+	t.Parallel() // it waits, more than it works
 	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	defer server.Close()
