@@ -1,7 +1,4 @@
-// Command wordcount counts the words of text: the hello world of map-reduce.
-//
-//	go run ./examples/wordcount README.md
-//	mrctl run ./examples/wordcount README.md -- -lower
+// Command wordcount counts words: what strings.Fields says is one.
 package main
 
 import (
@@ -14,13 +11,7 @@ import (
 
 var lower = flag.Bool("lower", false, "count words without regard to case")
 
-// Count is a row of the result.
-type Count struct {
-	Word string
-	N    int64
-}
-
-func words(_ context.Context, line string, emit func(string, int64)) error {
+func count(_ context.Context, line string, emit func(string, int64)) error {
 	if *lower {
 		line = strings.ToLower(line)
 	}
@@ -30,6 +21,6 @@ func words(_ context.Context, line string, emit func(string, int64)) error {
 	return nil
 }
 
-var job = jobs.Job[string, string, int64, Count]{Name: "wordcount", Map: words, Combine: jobs.Sum[int64]()}
-
 func main() { jobs.Main(job) }
+
+var job = jobs.Job[string, string, int64, jobs.Pair[string, int64]]{Name: "wordcount", Map: count, Combine: jobs.Sum[int64]()}
