@@ -142,7 +142,7 @@ func (a *reduceAttempt[In, K, V, Out]) reduceGroup() func() error {
 	switch {
 	case a.job.Reduce != nil:
 		return a.byUser()
-	case a.job.Combine.isSet():
+	case a.job.Combine.IsSet():
 		return a.byFold
 	}
 	return a.asIs
