@@ -36,7 +36,7 @@ func (g *groups) load() {
 			}
 			return
 		}
-		if b.Continues && b.Len() > 0 && (g.key == nil || !bytes.Equal(b.Key(0), g.key)) {
+		if b.Continues && b.Len() > 0 && (g.in == 0 || !bytes.Equal(b.Key(0), g.key)) {
 			g.batch, g.err = nil, errs.New(errs.Corrupt, "a batch continues another key than the last")
 			return
 		}

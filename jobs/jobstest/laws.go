@@ -93,7 +93,7 @@ func laws(n int, seed uint64) []law {
 				with(func(s *setting) { s.combine, s.splits = true, 3 }),
 				with(func(s *setting) { s.combine, s.memory = true, 1 }),
 			}},
-		{"batch size", "how many rows travel together must not matter: nothing may be kept beyond a call that is not the job's own",
+		{"batch size", "how many rows travel together must not matter: a []byte, or a batch of Arrow, may not be kept beyond the call",
 			[]setting{
 				with(func(s *setting) { s.batch = 1 }), with(func(s *setting) { s.batch = 3 }),
 				with(func(s *setting) { s.batch, s.combine = 1, true }),
