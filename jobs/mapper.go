@@ -57,7 +57,7 @@ func (p *program[In, K, V, Out]) newEmitter(start *pluginv1.MapStart, port bound
 		memory = defaultMemory
 	}
 	e := &emitter[V]{port: port, vals: p.vals}
-	if p.job.Combine.isSet() && !p.plain {
+	if p.job.Combine.IsSet() && !p.plain {
 		e.memory = memory / 2 // the rest is for batches on their way
 		e.table = combine.New[V](e.memory)
 	}

@@ -36,7 +36,7 @@ func (g *groups) load() {
 			}
 			return
 		}
-		if b.Continues && b.Len() > 0 && (g.key == nil || !bytes.Equal(b.Key(0), g.key)) {
+		if b.Continues && b.Len() > 0 && (g.in == 0 || !bytes.Equal(b.Key(0), g.key)) {
 			g.batch, g.err = nil, errs.New(errs.Corrupt, "a batch continues another key than the last")
 			return
 		}
@@ -142,7 +142,7 @@ func (a *reduceAttempt[In, K, V, Out]) reduceGroup() func() error {
 	switch {
 	case a.job.Reduce != nil:
 		return a.byUser()
-	case a.job.Combine.isSet():
+	case a.job.Combine.IsSet():
 		return a.byFold
 	}
 	return a.asIs
