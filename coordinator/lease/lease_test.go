@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -279,9 +280,10 @@ func TestEpochMarkedByAnother(t *testing.T) {
 func TestMarkerInDoubt(t *testing.T) {
 	sim(t, func(t *testing.T) {
 		s := ledgertest.New()
-		bad := true
+		var bad atomic.Bool
+		bad.Store(true)
 		c := start(t, s, "a", func(c ledgertest.Call) ledgertest.Fate {
-			if isPut(c, ledger.EpochKey(1)) && bad {
+			if isPut(c, ledger.EpochKey(1)) && bad.Load() {
 				return ledgertest.Fate{Dropped: true, Err: storage.ErrUnknown}
 			}
 			return ledgertest.Fate{}
@@ -290,7 +292,7 @@ func TestMarkerInDoubt(t *testing.T) {
 		if len(c.terms) != 0 {
 			t.Error("leads without a marker")
 		}
-		bad = false
+		bad.Store(false)
 		if term, took := c.leads(t, 2*time.Second); term.Epoch != 1 {
 			t.Errorf("epoch %d after %v", term.Epoch, took)
 		}
@@ -366,9 +368,10 @@ func TestReplyToRenewLostIsAdopted(t *testing.T) {
 func TestAdoptionProlongsNothing(t *testing.T) {
 	sim(t, func(t *testing.T) {
 		s := ledgertest.New()
-		bad := true
+		var bad atomic.Bool
+		bad.Store(true)
 		c := start(t, s, "a", func(c ledgertest.Call) ledgertest.Fate {
-			if isPut(c, ledger.LeaseKey) && c.N > 4 && bad {
+			if isPut(c, ledger.LeaseKey) && c.N > 4 && bad.Load() {
 				return ledgertest.Fate{Err: storage.ErrUnknown} // applied, every time
 			}
 			return ledgertest.Fate{}
@@ -386,7 +389,7 @@ func TestAdoptionProlongsNothing(t *testing.T) {
 		if cause := <-c.ends; !errs.Is(cause, errs.Fenced) {
 			t.Errorf("stepped down for %v", cause)
 		}
-		bad = false
+		bad.Store(false)
 		// Whoever comes back takes a new epoch.
 		if next, _ := c.leads(t, time.Minute); next.Epoch == term.Epoch {
 			t.Errorf("epoch %d was led twice", next.Epoch)
@@ -402,22 +405,22 @@ func TestStepsDownBeforeItsTimeIsUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sim(t, func(t *testing.T) {
 				s := ledgertest.New()
-				down := false
+				var down atomic.Bool
 				c := start(t, s, "a", func(ledgertest.Call) ledgertest.Fate {
-					if down {
+					if down.Load() {
 						return fate
 					}
 					return ledgertest.Fate{}
 				})
 				term, _ := c.leads(t, 0)
 				time.Sleep(5*time.Second + time.Millisecond) // renewed once, at 5 s
-				down = true
+				down.Store(true)
 				begin := time.Now()
 				<-c.ends
 				if took := time.Since(begin).Round(time.Second); took != 14*time.Second || term.Valid() {
 					t.Errorf("stepped down after %v, valid %v", took, term.Valid())
 				}
-				down = false
+				down.Store(false)
 				if next, _ := c.leads(t, 10*time.Second); next.Epoch != 2 {
 					t.Errorf("came back with epoch %d", next.Epoch)
 				}

@@ -106,8 +106,8 @@ func (j *job) unconsume(lost []*task) {
 func (s *Scheduler) commit(j *job) {
 	s.setJob(j, jobCommitting)
 	s.stopAll(j, "the job has all its results")
-	s.noteJob(j, NoteJobCommitting, "all %s have a winner; %s failed and %d lost on the way",
-		many(len(j.tasks[j.last()]), j.last().String()), many(j.attemptsFailed, "attempt"), j.attemptsLost)
+	s.noteJob(j, NoteJobCommitting, "every task has its winner (%s); attempts on the way: %d failed, %d lost",
+		many(len(j.tasks[j.last()]), j.last().String()), j.attemptsFailed, j.attemptsLost)
 	s.emit(Commit{Job: j.id})
 }
 
@@ -127,7 +127,8 @@ func (s *Scheduler) commitFailed(e CommitFailed) {
 	j.gen = e.Gen
 	j.recommits++
 	s.touch(j)
-	s.setJob(j, jobRunning)
+	s.setJob(j, jobAwaiting)
+	s.holdBack(j)
 	if j.recommits > s.cfg.MaxLosses {
 		s.wind(j, End{Kind: errs.Unavailable, Reason: fmt.Sprintf("%d commits in a row found winners whose results are gone", j.recommits)})
 		return
@@ -141,7 +142,7 @@ func (s *Scheduler) commitFailed(e CommitFailed) {
 		s.setTask(t, taskQueued)
 		lost = append(lost, t)
 	}
-	s.noteJob(j, NoteJobRecommit, "%s run again under generation %d: their winners are unusable", many(len(lost), j.last().String()), j.gen)
+	s.noteJob(j, NoteJobRecommit, "%s to run again under generation %d: winner unusable", many(len(lost), j.last().String()), j.gen)
 	if j.last() == Reduce && len(lost) > 0 {
 		j.unconsume(lost)
 		s.refill(j)

@@ -2,8 +2,8 @@ package sched
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mrctl/mrctl/internal/errs"
@@ -33,10 +33,11 @@ type job struct {
 	sources []Source              // cached order; nil when a chosen output has changed
 	handed  bool                  // sources have been given out: keep the choices made
 
-	await   []WorkerID // not joined yet
-	pending *timer     // the end of the wait, or of the patience with attempts that do not stop
-	end     End        // why it is stopping
-	moved   node[*job] // last progress; in Scheduler.idle while running with nothing running
+	await      map[WorkerID]bool // not joined yet
+	awaitUntil time.Time
+	pending    *timer     // the end of the wait, or of the patience with attempts that do not stop
+	end        End        // why it is stopping
+	moved      node[*job] // last progress; in Scheduler.idle while running with nothing running
 
 	attemptsFailed, attemptsLost, kept, recommits int
 
@@ -73,7 +74,9 @@ func (s *Scheduler) setJob(j *job, to jobState) {
 	move(j, jobNext[:], &j.state, to)
 	s.disarm(j.pending)
 	j.pending = nil
-	s.forgetAwait(j)
+	if to != jobAwaiting && to != jobCommitting { // a commit that fails takes the wait up again
+		s.forgetAwait(j)
+	}
 	s.watch(j)
 	s.offer(j)
 }
@@ -107,10 +110,11 @@ func (s *Scheduler) admit(e Admit) {
 	s.touch(j)
 	s.noteJob(j, NoteJobAdmitted, "%s and %s, priority %d, generation %d, at most %s a task",
 		many(len(j.tasks[Map]), "map"), many(len(j.tasks[Reduce]), "reduce"), j.priority, j.gen, many(j.maxAttempts, "attempt"))
+	s.await(j, e.Await, e.AwaitUntil)
 	s.takeFinished(j, e.Finished)
 	s.takeStrays(j)
 	if j.state == jobAwaiting {
-		s.await(j, e.Await, e.AwaitUntil)
+		s.holdBack(j)
 	}
 }
 
@@ -148,24 +152,26 @@ func (s *Scheduler) keep(t *task) {
 	}
 }
 
-// await holds a job back until the workers that may hold its runs have joined.
+// await notes which of the workers that may hold a job's runs have not joined yet.
 func (s *Scheduler) await(j *job, workers []WorkerID, until time.Time) {
+	j.await, j.awaitUntil = map[WorkerID]bool{}, until
 	for _, id := range workers {
-		if s.workers[id] == nil && !slices.Contains(j.await, id) {
-			j.await = append(j.await, id)
+		if s.workers[id] == nil && !j.await[id] {
+			j.await[id] = true
 			s.awaited[id] = append(s.awaited[id], j)
 		}
 	}
+}
+
+// holdBack holds an awaiting job back until they have joined or the time is over.
+func (s *Scheduler) holdBack(j *job) {
 	if len(j.await) == 0 {
 		s.setJob(j, jobRunning)
 		return
 	}
-	j.pending = s.arm(until, nil, func() {
-		missing := make([]string, len(j.await))
-		for i, id := range j.await {
-			missing[i] = string(id)
-		}
-		s.open(j, fmt.Sprintf("the wait is over without %s: %s", many(len(missing), "worker"), strings.Join(missing, ", ")))
+	j.pending = s.arm(j.awaitUntil, nil, func() {
+		missing := slices.Sorted(maps.Keys(j.await))
+		s.open(j, fmt.Sprintf("the wait is over without %s, %s first", many(len(missing), "worker"), missing[0]))
 	})
 }
 
@@ -174,18 +180,17 @@ func (s *Scheduler) arrived(id WorkerID) {
 	waiting := s.awaited[id]
 	delete(s.awaited, id)
 	for _, j := range waiting {
-		j.await = without(j.await, id)
-		if len(j.await) == 0 {
+		delete(j.await, id)
+		if len(j.await) == 0 && j.state == jobAwaiting {
 			s.open(j, "all workers waited for have joined")
 		}
 	}
 }
 
 func (s *Scheduler) forgetAwait(j *job) {
-	for _, id := range j.await {
-		if rest := without(s.awaited[id], j); len(rest) > 0 {
-			s.awaited[id] = rest
-		} else {
+	for id := range j.await {
+		s.awaited[id] = slices.DeleteFunc(s.awaited[id], func(other *job) bool { return other == j })
+		if len(s.awaited[id]) == 0 {
 			delete(s.awaited, id)
 		}
 	}
@@ -267,15 +272,4 @@ func (s *Scheduler) drop(j *job) {
 	}
 	s.line.remove(j)
 	delete(s.jobs, j.id)
-}
-
-// without is list less x; the order stays.
-func without[T comparable](list []T, x T) []T {
-	rest := list[:0]
-	for _, y := range list {
-		if y != x {
-			rest = append(rest, y)
-		}
-	}
-	return rest
 }

@@ -23,8 +23,8 @@ func (s *Scheduler) failed(t *task, a *attempt, kind errs.Kind, text string) {
 	case kind == errs.Invalid:
 		s.kill(t, a, kind, fmt.Sprintf("%s cannot succeed, it is not tried again: on worker %s: %s", a.id.TaskID.label(), a.worker.id, text))
 	case int(t.failures) >= j.maxAttempts:
-		s.kill(t, a, kind, fmt.Sprintf("%s failed %d times, %d allowed; last on worker %s: %s",
-			a.id.TaskID.label(), t.failures, j.maxAttempts, a.worker.id, text))
+		s.kill(t, a, kind, fmt.Sprintf("%s failed %s, %d allowed; last on worker %s: %s",
+			a.id.TaskID.label(), many(int(t.failures), "time"), j.maxAttempts, a.worker.id, text))
 	default:
 		s.delay(t, int(t.failures))
 	}
@@ -33,10 +33,10 @@ func (s *Scheduler) failed(t *task, a *attempt, kind errs.Kind, text string) {
 // lostWith notes that a task's attempt went with its worker. That is not its fault, unless it happens each time.
 func (s *Scheduler) lostWith(t *task, a *attempt, reason string) {
 	t.losses++
-	s.lost(t, a, fmt.Sprintf("its worker is lost: %s", reason))
+	s.lost(t, a, fmt.Sprintf("worker lost: %s", reason))
 	if int(t.losses) >= s.cfg.MaxLosses {
-		s.kill(t, a, errs.UserCode, fmt.Sprintf("%s was lost with %d workers in a row, so it is taken to kill them; the last was %s: %s",
-			a.id.TaskID.label(), t.losses, a.worker.id, reason))
+		s.kill(t, a, errs.UserCode, fmt.Sprintf("%s was lost with %s in a row, so it is taken to kill them; the last was %s: %s",
+			a.id.TaskID.label(), many(int(t.losses), "worker"), a.worker.id, reason))
 		return
 	}
 	s.delay(t, int(t.losses+t.setbacks)-1)
@@ -70,7 +70,7 @@ func (s *Scheduler) starved(t *task, a *attempt, e Fail) {
 		}
 	}
 	if n > 0 {
-		s.noteJob(j, NoteMapsRerun, "%s of %d run again: reduce %d could not get their runs", many(n, "map"), len(j.tasks[Map]), t.index)
+		s.noteJob(j, NoteMapsRerun, "%d of %s to run again: reduce %d could not get the runs", n, many(len(j.tasks[Map]), "map"), t.index)
 	}
 	s.setback(t, a, e.Error)
 }
@@ -85,8 +85,8 @@ func (s *Scheduler) lost(t *task, a *attempt, text string) {
 func (s *Scheduler) setback(t *task, a *attempt, text string) {
 	t.setbacks++
 	if limit := setbackFactor * s.cfg.MaxLosses; int(t.setbacks) >= limit {
-		s.kill(t, a, errs.Unavailable, fmt.Sprintf("%s could not be run %d times in a row; last on worker %s: %s",
-			a.id.TaskID.label(), t.setbacks, a.worker.id, text))
+		s.kill(t, a, errs.Unavailable, fmt.Sprintf("%s could not be run %s in a row; last on worker %s: %s",
+			a.id.TaskID.label(), many(int(t.setbacks), "time"), a.worker.id, text))
 		return
 	}
 	s.delay(t, int(t.losses+t.setbacks)-1)

@@ -57,13 +57,13 @@ func (s *Scheduler) keepHeld(j *job, w *worker, held []MapOutput) {
 		if t.state == taskDone {
 			continue
 		}
-		s.complete(t)
+		s.markDone(t)
 		if n++; m.ID.Attempt < j.first {
 			s.keep(t)
 		}
 	}
 	if n > 0 {
-		s.noteJob(j, NoteTaskKept, "%s done: worker %s holds their runs; %d of %d are done", many(n, "map"), w.id, j.counts[Map][taskDone], len(j.tasks[Map]))
+		s.noteJob(j, NoteTaskKept, "worker %s holds the runs of %s not known before; %d of %d maps done", w.id, many(n, "map"), j.counts[Map][taskDone], len(j.tasks[Map]))
 		s.proceed(j, Map)
 	}
 }
@@ -169,7 +169,7 @@ func (s *Scheduler) refill(j *job) {
 		}
 	}
 	if n > 0 {
-		s.noteJob(j, NoteMapsRerun, "%s run again: their runs went while nobody needed them", many(n, "map"))
+		s.noteJob(j, NoteMapsRerun, "%s to run again: runs went while nobody needed them", many(n, "map"))
 	}
 }
 
@@ -186,8 +186,8 @@ func (s *Scheduler) loseRuns(h *holding, reason string) {
 	}
 	if n > 0 {
 		left := len(j.tasks[Reduce]) - j.counts[Reduce][taskDone]
-		s.noteJob(j, NoteMapsRerun, "%s of %d run again: worker %s held their runs and %s still need them (%s)",
-			many(n, "map"), len(j.tasks[Map]), w.id, many(left, "reduce"), reason)
+		s.noteJob(j, NoteMapsRerun, "%d of %s to run again for %s not done: worker %s held the runs and is lost: %s",
+			n, many(len(j.tasks[Map]), "map"), many(left, "reduce"), w.id, reason)
 	}
 }
 

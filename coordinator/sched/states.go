@@ -7,7 +7,7 @@ import (
 
 // Each kind of thing has a type for its states, a table of the legal transitions, and one function that moves it
 // (setTask, setJob, attempt.to, worker.to). A move that is not in the table is a bug of this package and panics: going
-// on would hand out wrong orders.
+// on would hand out wrong orders. testdata/transitions.dot draws the tables.
 
 type taskState uint8
 
@@ -50,7 +50,7 @@ var attemptNext = [...][]attemptState{
 type jobState uint8
 
 const (
-	jobAwaiting jobState = iota // claimed by a new leader; waits for the workers that hold its runs
+	jobAwaiting jobState = iota // waits for the workers said to hold its runs, if there are any
 	jobRunning
 	jobCommitting // Commit is out
 	jobStopping   // failed or canceled; waits for its attempts to stop
@@ -61,7 +61,7 @@ const (
 var jobNext = [...][]jobState{
 	jobAwaiting:   {jobRunning, jobCommitting, jobStopping},
 	jobRunning:    {jobCommitting, jobStopping},
-	jobCommitting: {jobRunning, jobGone}, // running: a winner has proved unusable
+	jobCommitting: {jobAwaiting, jobGone}, // awaiting: a winner has proved unusable
 	jobStopping:   {jobEnding},
 	jobEnding:     {jobGone},
 	jobGone:       {},

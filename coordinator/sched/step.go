@@ -93,7 +93,7 @@ func (s *Scheduler) done(e Done) {
 	case w != nil: // else the output went with its worker
 		s.hold(t, output{worker: w, attempt: e.ID.Attempt, digest: e.Digest})
 		if t.state != taskDone {
-			s.complete(t)
+			s.markDone(t)
 			s.noteTask(t, NoteAttemptDone, w.id, e.ID.Attempt, "%d of %d maps done", j.counts[Map][taskDone], len(j.tasks[Map]))
 			s.proceed(j, Map)
 		}

@@ -54,7 +54,7 @@ func (s *Scheduler) setTask(t *task, to taskState) {
 // won gives a task of the output phase its winner.
 func (s *Scheduler) won(t *task, attempt int32, worker WorkerID, consumed *Consumed) {
 	j := t.job
-	s.complete(t)
+	s.markDone(t)
 	s.noteTask(t, NoteAttemptDone, worker, attempt, "%d of %d %ss done", j.counts[t.phase][taskDone], len(j.tasks[t.phase]), t.phase)
 	if t.phase == Reduce {
 		if end := j.consume(t, consumed); end != nil {
@@ -65,8 +65,8 @@ func (s *Scheduler) won(t *task, attempt int32, worker WorkerID, consumed *Consu
 	s.proceed(j, t.phase)
 }
 
-// complete marks a task done and stops the attempt it may still have.
-func (s *Scheduler) complete(t *task) {
+// markDone marks a task done and stops the attempt it may still have.
+func (s *Scheduler) markDone(t *task) {
 	s.setTask(t, taskDone)
 	t.losses, t.setbacks = 0, 0
 	if t.current != nil {
@@ -79,7 +79,7 @@ func (s *Scheduler) proceed(j *job, phase Phase) {
 	if !j.complete(phase) {
 		return
 	}
-	s.noteJob(j, NoteStageDone, "all %d %ss are done", len(j.tasks[phase]), phase)
+	s.noteJob(j, NoteStageDone, "%ss: all %d done", phase, len(j.tasks[phase]))
 	if phase == j.last() {
 		s.commit(j)
 		return

@@ -10,7 +10,7 @@ import (
 )
 
 var stringNode = node{
-	typ: arrow.BinaryTypes.String, fixed: -1, raw: rawString,
+	typ: arrow.BinaryTypes.String, fixed: -1, raw: rawString, shares: true,
 	enc: func(dst []byte, p unsafe.Pointer) []byte { return appendEscaped(dst, *(*string)(p)) },
 	dec: func(b []byte, p unsafe.Pointer) ([]byte, error) {
 		v, rest, err := takeEscaped(b)
@@ -21,7 +21,7 @@ var stringNode = node{
 }
 
 var bytesNode = node{
-	typ: arrow.BinaryTypes.Binary, fixed: -1, raw: rawBytes,
+	typ: arrow.BinaryTypes.Binary, fixed: -1, raw: rawBytes, shares: true,
 	enc: func(dst []byte, p unsafe.Pointer) []byte { return appendEscaped(dst, textOf(*(*[]byte)(p))) },
 	dec: func(b []byte, p unsafe.Pointer) ([]byte, error) {
 		v, rest, err := takeEscaped(b)

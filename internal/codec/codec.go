@@ -16,6 +16,7 @@ type Codec[T any] struct {
 	size   sizer
 	fields []arrow.Field
 	fixed  int
+	shares bool
 }
 
 // For compiles the codec of a value type. The error says which field cannot travel, and why.
@@ -35,7 +36,7 @@ func compile[T any](key bool) (*Codec[T], error) {
 	if n.raw != nil {
 		n.enc, n.dec = n.raw.enc, n.raw.dec
 	}
-	return &Codec[T]{enc: n.enc, dec: n.dec, size: n.size, fields: fields, fixed: n.fixed}, nil
+	return &Codec[T]{enc: n.enc, dec: n.dec, size: n.size, fields: fields, fixed: n.fixed, shares: n.shares}, nil
 }
 
 // Append appends the encoding of v to dst.
@@ -60,6 +61,21 @@ func (c *Codec[T]) Fields() []arrow.Field { return c.fields }
 
 // Fixed is the length of every encoding of T, or -1 when it varies.
 func (c *Codec[T]) Fixed() int { return c.fixed }
+
+// Sized reports that Size is not 0 for all values.
+func (c *Codec[T]) Sized() bool { return c.size != nil }
+
+// Clone is v in memory of its own. It does nothing where a T refers to no other memory.
+func (c *Codec[T]) Clone(v T) T {
+	if !c.shares {
+		return v
+	}
+	own, err := c.Decode(c.Append(nil, v))
+	if err != nil {
+		panic("codec: what was encoded does not decode: " + err.Error())
+	}
+	return own
+}
 
 // Size is how many bytes v holds beyond its own unsafe.Sizeof: the bytes of its strings, slices and what they point to.
 func (c *Codec[T]) Size(v T) int {

@@ -24,6 +24,7 @@ type node struct {
 	size     sizer
 	typ      arrow.DataType
 	nullable bool
+	shares   bool          // refers to memory outside of the value, which may change or be large
 	fixed    int           // length of every encoding, or -1
 	fields   []arrow.Field // of a struct; nil otherwise
 	raw      *rawFuncs     // instead of enc and dec where the type is a lone string or []byte
@@ -146,6 +147,7 @@ func (c *compiler) structNode(t reflect.Type) (node, error) {
 			return b, nil
 		},
 		size:   sizeOfMembers(members),
+		shares: sharesAny(members),
 		typ:    arrow.StructOf(fields...),
 		fixed:  fixedOf(members),
 		fields: fields,
@@ -161,6 +163,10 @@ func fixedOf(members []member) int {
 		sum += m.fixed
 	}
 	return sum
+}
+
+func sharesAny(members []member) bool {
+	return slices.ContainsFunc(members, func(m member) bool { return m.shares })
 }
 
 func sizeOfMembers(members []member) sizer {

@@ -20,7 +20,7 @@ func (c *compiler) pointerNode(t reflect.Type) (node, error) {
 	}
 	elem, width := t.Elem(), int(t.Elem().Size())
 	return node{
-		typ: n.typ, nullable: true, fixed: -1,
+		typ: n.typ, nullable: true, fixed: -1, shares: true,
 		enc: func(dst []byte, p unsafe.Pointer) []byte {
 			if p = *(*unsafe.Pointer)(p); p == nil {
 				return append(dst, 0)
@@ -63,9 +63,10 @@ func (c *compiler) arrayNode(t reflect.Type) (node, error) {
 		members[i] = member{uintptr(i) * width, n}
 	}
 	return node{
-		typ:   arrow.FixedSizeListOfField(int32(count), item(n)),
-		fixed: fixedOf(members),
-		size:  sizeOfMembers(members),
+		typ:    arrow.FixedSizeListOfField(int32(count), item(n)),
+		fixed:  fixedOf(members),
+		size:   sizeOfMembers(members),
+		shares: n.shares,
 		enc: func(dst []byte, p unsafe.Pointer) []byte {
 			for i := range members {
 				dst = n.enc(dst, unsafe.Add(p, members[i].off))
@@ -114,7 +115,7 @@ func (c *compiler) sliceNode(t reflect.Type) (node, error) {
 	}
 	width := t.Elem().Size()
 	return node{
-		typ: arrow.ListOfField(item(n)), fixed: -1,
+		typ: arrow.ListOfField(item(n)), fixed: -1, shares: true,
 		enc: func(dst []byte, p unsafe.Pointer) []byte {
 			s := (*sliceHeader)(p)
 			for i := range s.len {
@@ -179,7 +180,7 @@ func (c *compiler) mapNode(t reflect.Type) (node, error) {
 		typ: arrow.MapOfFields(
 			arrow.Field{Name: "key", Type: k.typ},
 			arrow.Field{Name: "value", Type: v.typ, Nullable: v.nullable}),
-		fixed: -1,
+		fixed: -1, shares: true,
 		enc: func(dst []byte, p unsafe.Pointer) []byte {
 			m := mapAt(p)
 			entries := make([][]byte, 0, m.Len())

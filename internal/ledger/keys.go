@@ -64,3 +64,6 @@ func HistoryKey(id string) string { return jobPrefix + id + "/history" }
 
 // PluginKey is a plugin's binary by the sha256 of its bytes, in hex.
 func PluginKey(sha string) string { return "plugins/" + sha }
+
+// OutputFolder is where the parts of a job lie that names no output of its own.
+func OutputFolder(id string) string { return jobPrefix + id + "/out" }

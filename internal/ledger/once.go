@@ -21,7 +21,7 @@ const callTimeout = 10 * time.Second
 // write may still happen, and calling again with the same bytes finds out.
 func CreateOnce(ctx context.Context, store storage.Store, key string, body []byte) (there []byte, v storage.Version, mine bool, err error) {
 	for try := 0; ; try++ {
-		v, err := putIf(ctx, store, key, body, "")
+		v, err := TryPut(ctx, store, key, body, "")
 		if err == nil {
 			return body, v, true, nil
 		}
@@ -87,16 +87,17 @@ func Jitter(salt string, d time.Duration) time.Duration {
 	return time.Duration(xxh3.HashStringSeed(salt, uint64(time.Now().UnixNano())) % uint64(d))
 }
 
-// get and putIf are single tries under callTimeout.
+// TryPut is one try of a PutIf, limited in time.
+func TryPut(ctx context.Context, store storage.Store, key string, body []byte, want storage.Version) (storage.Version, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return store.PutIf(ctx, key, body, want)
+}
+
+// get is one try of a Get, limited in time.
 func get(ctx context.Context, store storage.Store, key string) ([]byte, storage.Version, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	body, info, err := store.Get(ctx, key)
 	return body, info.Version, err
-}
-
-func putIf(ctx context.Context, store storage.Store, key string, body []byte, want storage.Version) (storage.Version, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return store.PutIf(ctx, key, body, want)
 }

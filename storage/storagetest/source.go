@@ -144,7 +144,7 @@ func sourceList(s *sourceSuite) {
 	for _, key := range all {
 		s.put(key, []byte(key))
 	}
-	for _, prefix := range []string{"", "a", "b", "b/", "b/a", "b/a ", "b/ü", "c d/", "x", "b/../a", "./a", "/a"} {
+	for _, prefix := range []string{"", "a", "b", "b/", "b/a", "b/a ", "b/ü", "c d/", "x", "/a"} {
 		for _, after := range append([]string{"", "b/", "b/zzz"}, all...) {
 			want := []string{}
 			for _, key := range all {
@@ -161,7 +161,7 @@ func sourceList(s *sourceSuite) {
 
 func sourceAbsent(s *sourceSuite) {
 	s.put("k", []byte("x"))
-	for _, key := range []string{"missing", "missing/too", "k/below", "k/", "../k", "./k"} {
+	for _, key := range []string{"missing", "missing/too", "k/below", "k/"} {
 		_, err := s.src.Stat(s.ctx, key)
 		s.is(err, storage.ErrNotExist, "Stat("+key+")")
 		_, _, err = s.src.Open(s.ctx, key, 0, -1, "")
