@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,7 +50,7 @@ func BenchmarkLines(b *testing.B) {
 						}
 						for {
 							rec, err := r.Next(b.Context())
-							if err == io.EOF {
+							if errors.Is(err, io.EOF) {
 								break
 							}
 							if err != nil {

@@ -3,6 +3,7 @@ package dataset
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -165,7 +166,7 @@ func readAll(t testing.TB, src Sources, s Split, opt Options, tune tuning) ([]re
 	var out []record
 	for {
 		rec, err := r.Next(t.Context())
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if r.Read() != s.Bytes {
 				t.Errorf("Read() = %d at the end of a split of %d bytes", r.Read(), s.Bytes)
 			}

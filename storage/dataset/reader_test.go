@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 
 	"github.com/klauspost/compress/gzip"
@@ -250,6 +251,41 @@ func TestReadErrorsKeepTheirKind(t *testing.T) {
 		}
 		b.fail = nil
 	}
+}
+
+// A connection that breaks is not the end of the object, whatever the error wraps.
+func TestBrokenConnection(t *testing.T) {
+	for _, cause := range []error{fmt.Errorf("get: %w", io.EOF), io.ErrUnexpectedEOF} {
+		for _, tune := range []tuning{usual, {chunk: 4, step: 2}} {
+			b := &breaking{bucket: newBucket(map[string]string{"x": "one\ntwo\nthree\n"}), err: cause}
+			s := planAll(t, PlanOptions{SplitSize: 100}, b.object(t, "x"))
+			if _, err := readAll(t, b, s[0], Options{}, tune); !errs.Is(err, errs.Unavailable) || errors.Is(err, io.EOF) {
+				t.Errorf("%v: %v", cause, err)
+			}
+		}
+	}
+}
+
+// breaking is a bucket whose bodies break after three bytes.
+type breaking struct {
+	*bucket
+	err error
+}
+
+func (c *breaking) Source(uri string) (storage.Source, string, error) {
+	_, key, err := c.bucket.Source(uri)
+	return c, key, err
+}
+
+func (c *breaking) Open(ctx context.Context, key string, off, n int64, want storage.Version) (io.ReadCloser, storage.Info, error) {
+	body, info, err := c.bucket.Open(ctx, key, off, n, want)
+	if err != nil {
+		return nil, info, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(io.LimitReader(body, 3), iotest.ErrReader(c.err)), body}, info, nil
 }
 
 // Closing and cancelling in the middle leave nothing behind, and say what happened.
