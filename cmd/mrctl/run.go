@@ -82,8 +82,9 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	ctx, fail := context.WithCancelCause(c.Context)
 	defer fail(nil)
 	stop, err := p.embed(fail, workerConfig{
-		coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver, Log: log, Version: versionText()},
-		Scratch:           filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory,
+		coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver,
+			Private: room.own != nil, Log: log, Version: versionText()},
+		Scratch: filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory,
 	})
 	if err != nil {
 		return err
