@@ -74,6 +74,9 @@ func (l *leader) planned(ctx context.Context, j *job) (head plan.Head, err error
 	if err := output.Claim(ctx, out, rec.ID, l.isOver); err != nil {
 		return head, err
 	}
+	if err := output.Empty(ctx, out, sp.Output); err != nil {
+		return head, errors.Join(err, output.Release(ctx, out, rec.ID))
+	}
 	var slots int
 	var memory int64
 	if err := l.ask(ctx, func() { slots, memory = l.capacity() }); err != nil {
@@ -105,10 +108,8 @@ func (l *leader) capacity() (slots int, memory int64) {
 	return slots, memory
 }
 
-// update changes a job's record, one writer at a time.
+// update changes a job's record and tells whoever watches.
 func (j *job) update(ctx context.Context, change func(*ledger.Job)) error {
-	j.writes.Lock()
-	defer j.writes.Unlock()
 	err := j.chain.Update(ctx, change)
 	j.log.Touch()
 	return err

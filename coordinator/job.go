@@ -2,7 +2,6 @@ package coordinator
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,12 +18,9 @@ import (
 // job is what the leader knows of a live job, and of one that has ended under it. chain and log have locks of their
 // own; the rest is owned by the loop.
 type job struct {
-	id    sched.JobID
-	chain *records.Chain
-	log   events.Log
-	// writes serialises the steps that change the chain for this job (holders, commit, end).
-	writes sync.Mutex
-
+	id       sched.JobID
+	chain    *records.Chain
+	log      events.Log
 	head     dataset.Head
 	admitted bool
 	over     bool

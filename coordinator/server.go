@@ -29,17 +29,16 @@ import (
 	"github.com/mrctl/mrctl/internal/frame"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/storage"
-	"github.com/mrctl/mrctl/storage/locate"
 	"github.com/mrctl/mrctl/storage/probe"
 )
 
 // Config is what a Server is made of. Store, Resolver and Listener are required; it must not be changed afterwards.
 type Config struct {
-	Store     storage.Store    // the cluster's root
-	Resolver  *locate.Resolver // inputs and outputs of jobs
-	Listener  net.Listener     // closed by Run
-	Advertise string           // host:port others reach it at; empty: the listener's address
-	Lease     lease.Config     // Holder and Addr are filled in when empty
+	Store     storage.Store  // the cluster's root
+	Resolver  storage.Places // inputs and outputs of jobs
+	Listener  net.Listener   // closed by Run
+	Advertise string         // host:port others reach it at; empty: the listener's address
+	Lease     lease.Config   // Holder and Addr are filled in when empty
 	Sched     sched.Config
 	// Heartbeat is how often workers report; default 2 s. A worker silent for 5 of them is lost.
 	Heartbeat time.Duration

@@ -20,13 +20,14 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	shufflev1 "github.com/mrctl/mrctl/api/shuffle/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/storage"
-	"github.com/mrctl/mrctl/storage/locate"
+	"github.com/mrctl/mrctl/storage/dataset"
 	"github.com/mrctl/mrctl/worker/pluginhost"
 	"github.com/mrctl/mrctl/worker/shuffle"
 )
@@ -34,13 +35,13 @@ import (
 // Config is what an Agent is made of. Store, Resolver, Listener and Scratch are required; it must not be changed
 // afterwards.
 type Config struct {
-	Store     storage.Store    // the cluster's root: the lease, plans, plugins, task records
-	Resolver  *locate.Resolver // inputs and outputs of jobs
-	Listener  net.Listener     // serves runs; closed by Run
-	Advertise string           // host:port others reach it at; empty: the listener's address
-	Scratch   string           // a folder of its own, made when needed, removed at the end
-	Slots     int              // attempts at once; 0: the number of CPUs
-	Memory    int64            // bytes for buffers of worker and plugins together; 0: 1 GiB
+	Store     storage.Store  // the cluster's root: the lease, plans, plugins, task records
+	Resolver  storage.Places // inputs and outputs of jobs
+	Listener  net.Listener   // serves runs; closed by Run
+	Advertise string         // host:port others reach it at; empty: the listener's address
+	Scratch   string         // a folder of its own, made when needed, removed at the end
+	Slots     int            // attempts at once; 0: the number of CPUs
+	Memory    int64          // bytes for buffers of worker and plugins together; 0: 1 GiB
 	Labels    map[string]string
 	// Leader is an address to try before the lease is read; empty where it is not known.
 	Leader  string
@@ -81,6 +82,10 @@ type Agent struct {
 	log  *zap.Logger
 	host *pluginhost.Host
 	grpc *grpc.Server
+	// What attempts share: plans read, runs fetched from other workers.
+	plans *dataset.Plans
+	fetch *shuffle.Client
+	conns *shuffle.Conns
 	// base is the context of attempts; it ends when Run does.
 	base context.Context
 	work sync.WaitGroup // attempts under way
@@ -125,7 +130,10 @@ func New(cfg Config) (*Agent, error) {
 		held: map[attemptKey]heldRun{}, jobs: map[string]*job{}, changed: make(chan struct{}, 1),
 	}
 	a.host = pluginhost.New(pluginhost.Config{Dir: filepath.Join(cfg.Scratch, "plugins"), Store: cfg.Store, Log: a.log})
-	a.grpc = shuffle.NewGRPCServer()
+	a.plans = dataset.NewPlans(cfg.Store)
+	a.conns = shuffle.NewConns(grpc.WithTransportCredentials(insecure.NewCredentials()))
+	a.fetch = shuffle.NewClient(shuffle.Config{Worker: a.id, Lookup: a.lookup, Conn: a.conns.Get, Log: a.log})
+	a.grpc = grpc.NewServer(shuffle.ServerOptions()...)
 	shufflev1.RegisterShuffleServiceServer(a.grpc, shuffle.NewServer(a.lookup))
 	return a, nil
 }
@@ -141,7 +149,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	defer func() {
 		stop(errs.New(errs.Canceled, "the worker stops"))
 		a.work.Wait()
-		err = errors.Join(err, a.closeJobs(), os.RemoveAll(a.cfg.Scratch))
+		err = errors.Join(err, a.closeJobs(), a.conns.Close(), os.RemoveAll(a.cfg.Scratch))
 	}()
 	g.Go(func() error {
 		err := a.grpc.Serve(a.cfg.Listener)

@@ -74,7 +74,7 @@ func (a *Agent) read(ctx context.Context, j *job) error {
 		return fmt.Errorf("read job: %w", err)
 	}
 	j.spec = rec.Spec.WithDefaults()
-	if j.head, err = dataset.ReadHead(ctx, a.cfg.Store, j.id); err != nil {
+	if j.head, err = a.plans.Head(ctx, j.id); err != nil {
 		return fmt.Errorf("read plan: %w", err)
 	}
 	j.stage = &pluginv1.Stage{}
@@ -187,22 +187,21 @@ func (a *Agent) keepLog(at *attempt, j *job, cause string) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.base), 10*time.Second)
 	defer cancel()
-	phase := ledger.Map
-	if at.id.Phase == sessionv1.AttemptID_PHASE_REDUCE {
-		phase = ledger.Reduce
-	}
-	key := ledger.LogKey(at.id.Job, int(at.id.Stage), phase, int(at.id.Task), int32(at.id.Attempt))
+	key := ledger.LogKey(at.id.Job, int(at.id.Stage), phaseName(at.id), int(at.id.Task), int32(at.id.Attempt))
 	if _, err := a.cfg.Store.PutIf(ctx, key, text, ""); err != nil && !errors.Is(err, storage.ErrPrecondition) {
 		a.log.Warn("log of an attempt not kept", zap.String("attempt", name(at.id)), zap.Error(err))
 	}
 }
 
-func name(id *sessionv1.AttemptID) string {
-	phase := "map"
+func phaseName(id *sessionv1.AttemptID) ledger.TaskPhase {
 	if id.Phase == sessionv1.AttemptID_PHASE_REDUCE {
-		phase = "reduce"
+		return ledger.Reduce
 	}
-	return fmt.Sprintf("%s/%d.%d", phase, id.Task, id.Attempt)
+	return ledger.Map
+}
+
+func name(id *sessionv1.AttemptID) string {
+	return fmt.Sprintf("%s/%d.%d", phaseName(id), id.Task, id.Attempt)
 }
 
 func keys(m map[string]string) (out []string) {

@@ -22,15 +22,15 @@ var Handshake = plugin.HandshakeConfig{
 // Name is the name of the one service of a plugin.
 const Name = "job"
 
-// Glue is the plugin as go-plugin knows it. Server is nil on the worker's side.
+// Glue is the plugin as go-plugin knows it. Service is nil on the worker's side.
 type Glue struct {
 	plugin.NetRPCUnsupportedPlugin
-	Server *Server
+	Service *Server
 }
 
 // GRPCServer registers the service, in the plugin.
 func (g *Glue) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
-	pluginv1.RegisterPluginServiceServer(s, g.Server)
+	pluginv1.RegisterPluginServiceServer(s, g.Service)
 	return nil
 }
 
@@ -70,3 +70,7 @@ func aligned(b []byte) []byte {
 	}
 	return append(make([]byte, 0, len(b)), b...)
 }
+
+// ParentPipe names the environment variable that holds the number of an inherited descriptor: the reading end of a pipe
+// whose other end the worker keeps open. Its end is the worker's end, and the plugin must exit.
+const ParentPipe = "MRCTL_PARENT_FD"
