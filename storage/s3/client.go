@@ -23,11 +23,11 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/minio/minio-go/v7"
 
 	"github.com/mrctl/mrctl/internal/errs"
-	"github.com/mrctl/mrctl/storage"
 )
 
 // Options say how to reach a server. The zero value is AWS with the credentials of environment, files or instance.
@@ -45,8 +45,6 @@ type Options struct {
 	PartSize int
 	// Timeout bounds each try of a request that moves no bulk data. Zero means 10 s.
 	Timeout time.Duration
-	// Wrap, if set, stands between the client and the network: for tests.
-	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 const (
@@ -68,7 +66,10 @@ type Client struct {
 }
 
 // NewClient makes a client. It sends nothing.
-func NewClient(opts Options) (*Client, error) {
+func NewClient(opts Options) (*Client, error) { return newClient(opts, nil) }
+
+// newClient has wrap, where it is not nil, stand between the client and the network.
+func newClient(opts Options, wrap func(http.RoundTripper) http.RoundTripper) (*Client, error) {
 	if opts.PartSize == 0 {
 		opts.PartSize = defaultPt
 	}
@@ -103,8 +104,8 @@ func NewClient(opts Options) (*Client, error) {
 			DisableCompression:    true, // an object stored compressed is to come as it is
 		}
 		var rt http.RoundTripper = t
-		if opts.Wrap != nil {
-			rt = opts.Wrap(t)
+		if wrap != nil {
+			rt = wrap(t)
 		}
 		lookup := minio.BucketLookupAuto
 		if opts.VirtualHost {
@@ -130,19 +131,22 @@ func (c *Client) Close() {
 	}
 }
 
-// Store gives the store of a bucket, below prefix: components joined by slashes, or nothing for the whole bucket.
+// Store gives the store of a bucket, below prefix: components joined by slashes, of any UTF-8, or nothing for the whole
+// bucket.
 func (c *Client) Store(bucket, prefix string) (*Store, error) {
 	prefix = strings.TrimSuffix(prefix, "/")
-	if prefix != "" {
-		if err := storage.CheckKey(prefix); err != nil {
-			return nil, errs.E(errs.Invalid, "prefix of store", "s3://"+bucket+"/"+prefix, err)
-		}
-		prefix += "/"
-	}
 	if bucket == "" {
 		return nil, errs.New(errs.Invalid, "a store without a bucket")
 	}
-	return &Store{c: c, bucket: bucket, prefix: prefix}, nil
+	if prefix == "" {
+		return &Store{c: c, bucket: bucket}, nil
+	}
+	for part := range strings.SplitSeq(prefix, "/") {
+		if part == "" || part == "." || part == ".." || !utf8.ValidString(part) {
+			return nil, errs.New(errs.Invalid, "s3://%s/%s cannot hold a store: component %q", bucket, prefix, part)
+		}
+	}
+	return &Store{c: c, bucket: bucket, prefix: prefix + "/"}, nil
 }
 
 // Source gives the objects of a bucket as they are.

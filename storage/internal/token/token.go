@@ -42,3 +42,15 @@ func Decode(kind string, t storage.Token, v any) error {
 	}
 	return nil
 }
+
+// Key gives the key that a token of any kind of store is for, or "" where it is no token.
+func Key(t storage.Token) string {
+	kind, _, _ := strings.Cut(string(t), ".")
+	var v struct {
+		Key string `json:"k"`
+	}
+	if Decode(kind, t, &v) != nil {
+		return ""
+	}
+	return v.Key
+}
