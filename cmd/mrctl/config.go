@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -16,11 +15,14 @@ import (
 
 // resolverOf says how buckets and folders are reached, by --config and --s3-endpoint.
 func resolverOf(c *cli.Context) (*locate.Resolver, error) {
-	base, err := home()
+	cfg, err := locate.Load(c.String(flagConfig))
 	if err != nil {
 		return nil, err
 	}
-	return locate.New(locate.Config{S3Endpoint: c.String(flagEndpoint), LockDir: filepath.Join(base, "locks")})
+	if given := c.String(flagEndpoint); given != "" {
+		cfg.S3Endpoint = given
+	}
+	return locate.New(cfg)
 }
 
 // checkOutput refuses an output that is not empty, before anything is started. surely says that it has to be looked into:
