@@ -93,6 +93,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	if err := p.place(ctx, room.cluster, o, nil); err != nil {
 		return causeOf(ctx, err)
 	}
+	room.cluster.nudge(ctx, callTries)
 	s, err := p.followIn(ctx, c, room.cluster, o.id)
 	if errors.Is(err, errInterrupted) {
 		return errors.Join(err, p.cancelNow(c, room.cluster, o.id))
