@@ -197,7 +197,7 @@ func count(t *Task, m Mapper, tally *sessionv1.Tally) error {
 			}
 			text += s.Error
 		}
-		return errs.New(errs.UserCode, "%s", text)
+		return errs.New(errs.Invalid, "%s", text) // another attempt would find the same
 	}
 	return nil
 }
