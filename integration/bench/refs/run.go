@@ -10,6 +10,8 @@ var programs = map[string]func(args []string) error{
 	"wc naive":   one(wcNaive),
 	"wc fast":    one(wcFast),
 	"wc threads": one(wcAllThreads),
+	"logs naive": one(logsNaive),
+	"logs fast":  one(logsFast),
 }
 
 func run(args []string) error {
