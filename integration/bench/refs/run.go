@@ -7,11 +7,15 @@ import (
 
 // programs lists what can be run, by its words on the command line.
 var programs = map[string]func(args []string) error{
-	"wc naive":   one(wcNaive),
-	"wc fast":    one(wcFast),
-	"wc threads": one(wcAllThreads),
-	"logs naive": one(logsNaive),
-	"logs fast":  one(logsFast),
+	"wc naive":     one(wcNaive),
+	"wc fast":      one(wcFast),
+	"wc threads":   one(wcAllThreads),
+	"logs naive":   one(logsNaive),
+	"logs fast":    one(logsFast),
+	"groups":       one(countGroups),
+	"sort":         sortRecords,
+	"copy":         copyBytes,
+	"copy-receive": copyReceive, // the other process of copy
 }
 
 func run(args []string) error {
