@@ -1,0 +1,65 @@
+package ledger
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/storage"
+)
+
+// JobV is the format of the job record that this program reads and writes.
+const JobV = 1
+
+// Job is a link of a job's chain: how the job stands, and who may say so. The first group belongs to package
+// coordinator/records, which alone writes chains; the rest is the leader's.
+type Job struct {
+	V      int      `json:"v"`
+	ID     string   `json:"id"`
+	Epoch  uint64   `json:"epoch"`  // of the leader that wrote this link; never goes down
+	Nonce  string   `json:"nonce"`  // of this link alone
+	Seq    uint64   `json:"seq"`    // counts links, from 1
+	Claims int      `json:"claims"` // leaders that have taken the job, the first included
+	Spec   spec.Job `json:"spec"`   // as submitted; never changes
+
+	Phase        Phase            `json:"phase"`
+	Gen          int32            `json:"gen"` // task records of this generation count, others do not; only grows
+	Maps         int              `json:"maps,omitempty"`
+	Reduces      int              `json:"reduces,omitempty"`
+	Holders      []string         `json:"holders,omitempty"` // workers that hold runs of the job
+	Counters     map[string]int64 `json:"counters,omitempty"`
+	Parts        []Part           `json:"parts,omitempty"` // of the output, once it is done
+	Warnings     []string         `json:"warnings,omitempty"`
+	Error        string           `json:"error,omitempty"` // why it failed
+	ErrorKind    errs.Kind        `json:"error_kind,omitempty"`
+	Cause        string           `json:"cause,omitempty"` // the attempt that was the first cause of a failure
+	CancelReason string           `json:"cancel_reason,omitempty"`
+	Started      time.Time        `json:"started,omitzero"` // the leaders' clocks; for people
+	Ended        time.Time        `json:"ended,omitzero"`
+
+	// rest are the fields of a later version of this program, spec the submitted bytes with theirs. Both survive what an
+	// older leader writes.
+	rest map[string]json.RawMessage
+	spec json.RawMessage
+}
+
+// Part is a finished piece of output.
+type Part struct {
+	Key   string        `json:"key"`
+	Token storage.Token `json:"token,omitempty"` // while it is staged
+	Rows  int64         `json:"rows"`
+	Bytes int64         `json:"bytes"`
+	CRC   uint32        `json:"crc"` // CRC-32C of the bytes
+}
+
+// Clone copies a job so that neither copy sees changes of the other. The spec, which never changes, is shared.
+func (j Job) Clone() Job {
+	j.Holders = slices.Clone(j.Holders)
+	j.Counters = maps.Clone(j.Counters)
+	j.Parts = slices.Clone(j.Parts)
+	j.Warnings = slices.Clone(j.Warnings)
+	return j
+}

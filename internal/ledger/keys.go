@@ -1,0 +1,69 @@
+package ledger
+
+import (
+	"fmt"
+	"strings"
+)
+
+// LeaseKey is the one object that says who leads.
+const LeaseKey = "lease"
+
+// Prefixes under which a List finds all of a kind.
+const (
+	EpochPrefix = "lease.epochs/"
+	InboxPrefix = "inbox/"
+	EndedPrefix = "ended/"
+	jobPrefix   = "jobs/"
+)
+
+// EpochKey is the marker of an epoch that has been used. Markers sort by number.
+func EpochKey(epoch uint64) string { return fmt.Sprintf("%s%020d", EpochPrefix, epoch) }
+
+// EpochOf reads the number back from a marker's key.
+func EpochOf(key string) (uint64, bool) {
+	digits, ok := strings.CutPrefix(key, EpochPrefix)
+	if !ok || len(digits) != 20 {
+		return 0, false
+	}
+	var n uint64
+	for _, d := range []byte(digits) {
+		if d < '0' || d > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(d-'0') // 20 digits may overflow; such a marker was never written by EpochKey
+	}
+	return n, EpochKey(n) == key && n <= maxEpoch
+}
+
+// InboxKey is a job as submitted. It stays until the job has ended, so that listing the inbox finds all that is to do.
+func InboxKey(id string) string { return InboxPrefix + id }
+
+// EndedKey marks a job that is over.
+func EndedKey(id string) string { return EndedPrefix + id }
+
+// JobKey is a job's chain. Its plan lies beside it, at jobs/<id>/plan/; storage/dataset, which writes and reads plans, has
+// those keys.
+func JobKey(id string) string { return jobPrefix + id + "/job" }
+
+// TaskKey is the record of a task's winning attempt under a generation of the job.
+func TaskKey(job string, stage int, phase TaskPhase, gen int32, index int) string {
+	return fmt.Sprintf("%s%08d", taskPrefix(job, stage, phase, gen), index)
+}
+
+func taskPrefix(job string, stage int, phase TaskPhase, gen int32) string {
+	return fmt.Sprintf("%s%s/t/%d-%s/%d/", jobPrefix, job, stage, phase, gen)
+}
+
+// LogKey is what an attempt wrote to standard error.
+func LogKey(job string, stage int, phase TaskPhase, task int, attempt int32) string {
+	return fmt.Sprintf("%s%s/logs/%d-%s-%08d.%d", jobPrefix, job, stage, phase, task, attempt)
+}
+
+// HistoryKey is a job's history once it has ended.
+func HistoryKey(id string) string { return jobPrefix + id + "/history" }
+
+// PluginKey is a plugin's binary by the sha256 of its bytes, in hex.
+func PluginKey(sha string) string { return "plugins/" + sha }
+
+// OutputFolder is where the parts of a job lie that names no output of its own.
+func OutputFolder(id string) string { return jobPrefix + id + "/out" }
