@@ -1,15 +1,18 @@
 package jobs
 
 import (
+	"context"
 	"flag"
 	"io"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 )
 
@@ -17,16 +20,31 @@ import (
 func serve(fs *flag.FlagSet, args []string, stages []Stage) {
 	watchParent()
 	about, program := describe(fs, args, stages)
-	glue := &boundary.Glue{Service: boundary.NewServer(about)}
+	server := boundary.NewServer(about)
 	if program != nil {
-		glue.Service = boundary.NewServer(about, program)
+		server = boundary.NewServer(about, program)
 	}
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: boundary.Handshake,
-		Plugins:         plugin.PluginSet{boundary.Name: glue},
+		Plugins:         plugin.PluginSet{boundary.Name: &boundary.Glue{Service: &service{Server: server, stderr: os.Stderr}}},
 		GRPCServer:      boundary.NewGRPCServer,
 		Logger:          hclog.NewNullLogger(), // standard error is the job's own
 	})
+}
+
+// service is the server as go-plugin serves it. By then go-plugin has put pipes in the place of standard output and
+// error, from which it sends what is printed by a call for each KiB; words printed just before an exit are lost that
+// way. The first call, which is always Describe, puts the real standard error back, for both.
+type service struct {
+	*boundary.Server
+	stderr *os.File
+	once   sync.Once
+}
+
+// Describe is the server's.
+func (s *service) Describe(ctx context.Context, req *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
+	s.once.Do(func() { os.Stdout, os.Stderr = s.stderr, s.stderr })
+	return s.Server.Describe(ctx, req)
 }
 
 // watchParent ends this process as soon as the worker that started it has ended, however it did. The worker holds the

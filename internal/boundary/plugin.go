@@ -25,7 +25,7 @@ const Name = "job"
 // Glue is the plugin as go-plugin knows it. Service is nil on the worker's side.
 type Glue struct {
 	plugin.NetRPCUnsupportedPlugin
-	Service *Server
+	Service pluginv1.PluginServiceServer
 }
 
 // GRPCServer registers the service, in the plugin.

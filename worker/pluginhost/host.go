@@ -48,8 +48,8 @@ type Host struct {
 
 // identity tells a file that was checked from one that has been put in its place.
 type identity struct {
-	size int64
-	mod  time.Time
+	dev, ino           uint64
+	size, mod, changed int64
 }
 
 // New makes a Host.
@@ -71,7 +71,7 @@ func (h *Host) Fetch(ctx context.Context, digest string) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock() // one download at a time: workers need one plugin a job
 	if st, err := os.Stat(path); err == nil {
-		if h.verified[digest] == (identity{st.Size(), st.ModTime()}) {
+		if h.verified[digest] == identityOf(st) {
 			return path, nil
 		}
 		if err := h.verify(path, digest); err == nil {
@@ -105,7 +105,7 @@ func (h *Host) remember(path, digest string, sum []byte) error {
 	if err != nil {
 		return err
 	}
-	h.verified[digest] = identity{st.Size(), st.ModTime()}
+	h.verified[digest] = identityOf(st)
 	return nil
 }
 

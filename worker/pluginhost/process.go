@@ -29,7 +29,7 @@ type Process struct {
 
 	threads sync.WaitGroup
 	parked  chan struct{} // closed by Close: the starting thread may end
-	exited  chan struct{} // closed when the process has ended
+	exited  chan struct{} // closed when the process has ended and its words are read
 
 	mu      sync.Mutex
 	ended   string // guarded by mu; how, in words; set before exited is closed
@@ -84,9 +84,7 @@ func (p *Process) explain(err error) error {
 	case codes.Canceled, codes.DeadlineExceeded:
 		return errs.FromStatus(err)
 	case codes.Unavailable, codes.Internal, codes.Unknown:
-		select {
-		case <-p.exited:
-		case <-time.After(noticing):
+		if !p.exitsWithin(noticing) {
 			return errs.FromStatus(err)
 		}
 		p.mu.Lock()
@@ -97,6 +95,17 @@ func (p *Process) explain(err error) error {
 		return errs.E(errs.UserCode, "plugin", "", withTail(fmt.Errorf("the process died: %s", p.ended), p.tail))
 	}
 	return errs.FromStatus(err)
+}
+
+func (p *Process) exitsWithin(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-p.exited:
+		return true
+	case <-t.C:
+		return false
+	}
 }
 
 // withTail adds the plugin's last words to an error.
@@ -119,9 +128,7 @@ func (p *Process) Close() error {
 		p.mu.Unlock()
 		if r := p.runner; r != nil && r.running() {
 			r.letGo()
-			select {
-			case <-p.exited:
-			case <-time.After(patience):
+			if !p.exitsWithin(patience) {
 				err = r.Kill(context.Background())
 				<-p.exited
 			}
@@ -131,6 +138,7 @@ func (p *Process) Close() error {
 		}
 		close(p.parked)
 		p.threads.Wait()
+		p.tail.close()
 		err = errors.Join(err, os.RemoveAll(p.sockets))
 	})
 	return err

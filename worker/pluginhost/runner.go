@@ -13,13 +13,12 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	hostrunner "github.com/hashicorp/go-plugin/runner"
+
+	"github.com/mrctl/mrctl/internal/boundary"
 )
 
-// ParentFD is the descriptor on which a plugin notices that its worker is gone, as ParentEnv tells it.
-const (
-	ParentFD  = 3
-	ParentEnv = "MRCTL_PARENT_FD"
-)
+// parentFD is the descriptor on which a plugin notices that its worker is gone, as boundary.ParentPipe tells it.
+const parentFD = 3
 
 // runner starts a plugin the way we want it; go-plugin's own would hand down standard input and the process group.
 type runner struct {
@@ -30,6 +29,7 @@ type runner struct {
 	// watched is the end of the pipe that the plugin watches the other end of.
 	watched *os.File
 	given   *os.File
+	swept   chan struct{} // closed when nothing of the process's group is left
 }
 
 var _ hostrunner.Runner = (*runner)(nil)
@@ -39,21 +39,20 @@ func (p *Process) newRunner(path string, s Spec) func(hclog.Logger, *exec.Cmd, s
 	return func(_ hclog.Logger, want *exec.Cmd, _ string) (hostrunner.Runner, error) {
 		cmd := exec.Command(path, s.Args...)
 		cmd.Dir = s.Scratch
-		cmd.Env = append(want.Env, ParentEnv+"="+strconv.Itoa(ParentFD), "TMPDIR="+s.Scratch)
+		cmd.Env = append(want.Env, boundary.ParentPipe+"="+strconv.Itoa(parentFD), "TMPDIR="+s.Scratch)
 		cmd.SysProcAttr = attributes()
 		given, watched, err := os.Pipe()
 		if err != nil {
 			return nil, err
 		}
 		cmd.ExtraFiles = []*os.File{given}
-		r := &runner{p: p, cmd: cmd, watched: watched, given: given}
+		r := &runner{p: p, cmd: cmd, watched: watched, given: given, swept: make(chan struct{})}
 		if r.stdout, err = cmd.StdoutPipe(); err == nil {
 			r.stderr, err = cmd.StderrPipe()
 		}
 		if err != nil {
 			return nil, errors.Join(err, given.Close(), watched.Close())
 		}
-		p.runner = r
 		return r, nil
 	}
 }
@@ -66,8 +65,9 @@ const busyTries = 50
 func (r *runner) Start(ctx context.Context) error {
 	defer func() { _ = r.given.Close() }() // the child has its own
 	for try := 0; ; try++ {
-		err := r.cmd.Start()
+		err := r.launch()
 		if err == nil {
+			r.p.threads.Go(r.watch)
 			return nil
 		}
 		if !errors.Is(err, syscall.ETXTBSY) || try == busyTries || ctx.Err() != nil {
@@ -88,13 +88,43 @@ func (r *runner) Start(ctx context.Context) error {
 	}
 }
 
+// launch starts the process, unless it is not wanted any more.
+func (r *runner) launch() error {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	if r.p.closing {
+		return context.Canceled
+	}
+	r.p.runner = r
+	return r.cmd.Start()
+}
+
 func (r *runner) running() bool { return r.cmd.Process != nil }
+
+// linger is how long the last words of a process are waited for once it has ended.
+const linger = 200 * time.Millisecond
+
+// watch waits for the end of the process and then ends what it started and left behind, which would hold its pipes open
+// and outlive it.
+func (r *runner) watch() {
+	defer close(r.swept)
+	if !awaitEnd(r.cmd.Process) {
+		return
+	}
+	_ = kill(r.cmd.Process) // there is mostly nothing left
+	for _, pipe := range []io.ReadCloser{r.stdout, r.stderr} {
+		if f, ok := pipe.(*os.File); ok {
+			_ = f.SetReadDeadline(time.Now().Add(linger)) // closed already: nothing is waited for
+		}
+	}
+}
 
 // letGo closes our end of the pipe the plugin watches: it ends by itself.
 func (r *runner) letGo() { _ = r.watched.Close() }
 
 // Wait waits for the end of the process.
 func (r *runner) Wait(context.Context) error {
+	<-r.swept // until then the process group must stay this one's
 	err := r.cmd.Wait()
 	r.letGo()
 	r.p.gone(ending(r.cmd.ProcessState))

@@ -24,7 +24,7 @@ type Spec struct {
 	Digest  string   // of a plugin in the store, or
 	Path    string   // of a binary here
 	Args    []string // the plugin's own flags
-	Scratch string   // a folder of its own to stand in; made here
+	Scratch string   // a folder of its own to stand in; made here. What it writes to standard error goes to "stderr" in it
 }
 
 // longestSocketDir leaves room for the socket's name within the 108 bytes of a Unix address.
@@ -72,6 +72,9 @@ func (h *Host) start(ctx context.Context, s Spec) (*Process, error) {
 	if s.Path != "" {
 		p.name = s.Path
 	}
+	if err := p.tail.logTo(filepath.Join(s.Scratch, "stderr")); err != nil {
+		return nil, errors.Join(errs.E(errs.Unavailable, "start plugin", path, err), os.Remove(sockets))
+	}
 	if err := p.launch(ctx, path, s, h.cfg.StartTimeout); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -101,7 +104,14 @@ func (p *Process) launch(ctx context.Context, path string, s Spec, timeout time.
 		result <- started{c, err}
 		<-p.parked
 	})
-	r := <-result // within timeout
+	var r started
+	select {
+	case r = <-result: // within timeout
+	case <-ctx.Done():
+		p.abort()
+		<-result
+		return fmt.Errorf("start plugin %s: %w", p.name, context.Cause(ctx))
+	}
 	if r.err != nil {
 		return p.startError(r.err, timeout)
 	}
@@ -151,18 +161,39 @@ func (p *Process) dial(path string, s Spec, timeout time.Duration) (pluginv1.Plu
 	return client, nil
 }
 
+// abort ends a process that is starting, or keeps it from being started.
+func (p *Process) abort() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closing = true
+	if p.runner != nil && p.runner.running() {
+		_ = kill(p.runner.cmd.Process) // Close waits for its end
+	}
+}
+
 // startError says why a plugin did not start, in words for its author.
 func (p *Process) startError(err error, timeout time.Duration) error {
-	why := err
-	text := err.Error()
+	const (
+		late   = "timeout while waiting for plugin to start"
+		ended  = "plugin exited before we could connect"
+		silent = "Failed to read any lines from plugin's stdout"
+		garble = "Unrecognized remote plugin message: "
+		advice = "a plugin is a program for this platform whose main calls jobs.Main"
+	)
+	why, text := err, err.Error()
 	switch {
-	case strings.Contains(text, "timeout while waiting for plugin to start"), errors.Is(err, context.DeadlineExceeded), errs.Is(err, errs.Unavailable):
+	case strings.Contains(text, late), errors.Is(err, context.DeadlineExceeded), errs.Is(err, errs.Unavailable):
 		why = fmt.Errorf("it did not answer within %v: does its main call jobs.Main before anything slow?", timeout)
-	case strings.Contains(text, "exited before we could connect"), strings.Contains(text, "Unrecognized remote plugin message"):
-		why = errors.New("it is not a plugin: it must be a program for this platform whose main calls jobs.Main")
-	}
-	if dead, how := p.Exited(); dead && how != "" {
-		why = fmt.Errorf("%w (%s)", why, how)
+	case strings.Contains(text, ended), strings.Contains(text, silent):
+		how := "it closed its standard output"
+		if p.exitsWithin(noticing) {
+			_, how = p.Exited()
+		}
+		why = fmt.Errorf("it is not a plugin: %s before it said a word; %s", how, advice)
+	case strings.Contains(text, garble):
+		_, said, _ := strings.Cut(text, garble)
+		said, _, _ = strings.Cut(said, "\n")
+		why = fmt.Errorf("it is not a plugin, or prints before jobs.Main is called: it said %q; %s", said, advice)
 	}
 	return errs.E(errs.Invalid, "start plugin", p.name, withTail(why, p.tail))
 }

@@ -2,19 +2,34 @@ package pluginhost
 
 import (
 	"bytes"
+	"os"
 	"sync"
 )
 
-// tailSize is how much of a plugin's words is kept, in bytes.
-const tailSize = 64 << 10
+const (
+	tailSize = 64 << 10 // how much of a plugin's last words is kept at hand, in bytes
+	logSize  = 8 << 20  // how much of its first words is kept in its file
+)
 
-// tail keeps the last bytes written to it. A plugin that writes without end costs no more than that.
+// tail keeps the last bytes written to it, and the first ones in a file. A plugin that writes without end costs no more
+// than that.
 type tail struct {
-	mu  sync.Mutex
-	buf []byte // guarded by mu
+	mu   sync.Mutex
+	buf  []byte   // guarded by mu
+	file *os.File // guarded by mu; nil: none, or full
+	left int      // guarded by mu; bytes that may still go to the file
 }
 
-// Write keeps the end of b and never fails.
+// logTo makes the file.
+func (t *tail) logTo(name string) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // our own name
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.file, t.left = f, logSize
+	return err
+}
+
+// Write keeps what it can of b and never fails.
 func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -22,7 +37,28 @@ func (t *tail) Write(b []byte) (int, error) {
 	if len(t.buf) > 2*tailSize {
 		t.buf = append(t.buf[:0], t.buf[len(t.buf)-tailSize:]...)
 	}
+	if t.file != nil {
+		some := b[:min(len(b), t.left)]
+		t.left -= len(some)
+		if _, err := t.file.Write(some); err != nil || t.left == 0 {
+			t.endFile() // a log that cannot be written is not worth an attempt
+		}
+	}
 	return len(b), nil
+}
+
+// endFile closes the file. The caller holds mu.
+func (t *tail) endFile() {
+	if t.file != nil {
+		_ = t.file.Close() // as in Write
+		t.file = nil
+	}
+}
+
+func (t *tail) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.endFile()
 }
 
 func (t *tail) bytes() []byte {
@@ -31,9 +67,16 @@ func (t *tail) bytes() []byte {
 	return bytes.Clone(t.buf[max(0, len(t.buf)-tailSize):])
 }
 
-// last gives at most n bytes, from the start of a line where there is one.
+// last gives at most n bytes, from the start of a line where there is one: from where a Go program began to die, if
+// that is there, else the end.
 func (t *tail) last(n int) string {
 	b := t.bytes()
+	for _, begin := range []string{"\npanic: ", "\nfatal error: "} {
+		if i := bytes.LastIndex(append([]byte("\n"), b...), []byte(begin)); i >= 0 {
+			b = b[i:]
+			return string(bytes.TrimSpace(b[:min(len(b), n)]))
+		}
+	}
 	if cut := len(b) - n; cut > 0 {
 		b = b[cut:]
 		if i := bytes.IndexByte(b, '\n'); i >= 0 {
