@@ -45,7 +45,7 @@ func (w *writer) Stage(ctx context.Context) (storage.Token, error) {
 		return "", storage.Fail("stage", w.key, errs.New(errs.Invalid, "the stream has ended"))
 	}
 	if err := ctx.Err(); err != nil {
-		w.Abort()
+		_ = w.Abort() // never fails
 		return "", storage.Fail("stage", w.key, err)
 	}
 	w.over = true
