@@ -56,13 +56,14 @@ func (l *leader) run(ctx context.Context, ready func()) error {
 	if err != nil {
 		return fmt.Errorf("take over live jobs: %w", err)
 	}
-	l.group.Go(func() error { return l.watchInbox(ctx) })
 	loop := make(chan struct{})
 	go func() { defer close(loop); l.loop(ctx) }()
 	for _, j := range claimed {
 		l.post(func() { l.resume(j) })
 	}
 	ready()
+	// Not before ready: whoever submitted and found nobody to nudge must be seen by the look that follows.
+	l.group.Go(func() error { return l.watchInbox(ctx) })
 	<-loop
 	for _, s := range l.sessions {
 		s.close(errs.New(errs.Unavailable, "this coordinator no longer leads"))

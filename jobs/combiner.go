@@ -66,7 +66,8 @@ func (c Combiner[V]) Fold(values iter.Seq[V]) V {
 	return acc
 }
 
-func (c Combiner[V]) isSet() bool { return c.fold != nil }
+// IsSet reports whether c is other than the zero Combiner, which folds nothing.
+func (c Combiner[V]) IsSet() bool { return c.fold != nil }
 
 // less is the order of values, NaN last, as their encoding has it.
 func less[V Number](a, b V) bool { return a < b || (b != b && a == a) }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
@@ -38,11 +39,13 @@ func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch stri
 	if o.plugin, err = resolvePlugin(c.Context, c.Args().First(), scratch, p.stderr); err != nil {
 		return err
 	}
-	if _, err = o.plugin.check(c.Context, cl.store, p.plugin); err != nil {
+	about, err := o.plugin.check(c.Context, cl.store, p.plugin)
+	if err != nil {
 		return err
 	}
 	o.job.Name, o.job.Args = o.plugin.name, p.plugin
-	return nil
+	o.job.Stage, err = proto.Marshal(about.Stages[0])
+	return err
 }
 
 // place stores the plugin for the platforms that need it and puts the job into the inbox.

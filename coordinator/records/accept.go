@@ -46,8 +46,8 @@ func (b *Book) take(ctx context.Context, id string, create bool) (*Chain, error)
 		return nil, errs.E(errs.KindOf(err), "take job", id, err)
 	}
 	c.taken.Store(true)
-	if j := c.Job(); j.Phase.Ended() {
-		b.settle(ctx, j)
+	if c.Job().Phase.Ended() {
+		c.settle(ctx)
 	}
 	return c, nil
 }

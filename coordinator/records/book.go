@@ -122,8 +122,9 @@ func (b *Book) beaten(j ledger.Job) error {
 	return errs.E(errs.Fenced, "job", j.ID, errs.New(errs.Fenced, "epoch %d has taken it from epoch %d", j.Epoch, b.epoch))
 }
 
-// settle follows the end of a job: it enters the index of those, then leaves the inbox. Whatever fails here is done by the next Accept.
-func (b *Book) settle(ctx context.Context, j ledger.Job) {
+// settle follows the end of a job: it enters the index of those, then leaves the inbox. It says whether that went well; if not, the
+// job is still in the inbox, and the next Accept does it.
+func (b *Book) settle(ctx context.Context, j ledger.Job) bool {
 	b.mu.Lock()
 	delete(b.jobs, j.ID)
 	b.mu.Unlock()
@@ -134,6 +135,7 @@ func (b *Book) settle(ctx context.Context, j ledger.Job) {
 	if err != nil {
 		b.log.Warn("an ended job stays in the inbox for now", zap.String("job", j.ID), zap.Error(err))
 	}
+	return err == nil
 }
 
 // read gives a job's record as it stands. Absent: errs.NotFound.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 
@@ -24,6 +25,8 @@ type Chain struct {
 	// doubt are the nonces of links we sent against version and gave up on before their fate was known. At most one of them
 	// can ever take effect. Only who writes touches it.
 	doubt map[string]bool
+	// settled says that the end of the job has been followed up. The same holds for it.
+	settled bool
 
 	mu      sync.Mutex
 	job     ledger.Job      // as it surely stands, but for what is in doubt; guarded by mu, set only by who writes
@@ -44,8 +47,8 @@ func (c *Chain) Job() ledger.Job {
 // come will see it.
 //
 // change may be called more than once, so it must depend on nothing but its argument and what it captured; it cannot change the
-// spec, nor the fields that belong to this package. An update that ends a job clears it from the inbox too. To end a job that has
-// ended in the same phase is success; any other change of an ended job is errs.Conflict, and an illegal step errs.Invalid.
+// spec, nor the fields that belong to this package. An update that ends a job clears it from the inbox too. A job that has ended
+// takes no change: errs.Conflict, unless change leaves it as it is. An illegal step is errs.Invalid.
 //
 // errs.Fenced means that this leadership is over: step down. When ctx ends first the write may still take effect; the next update
 // finds out.
@@ -60,8 +63,8 @@ func (c *Chain) Update(ctx context.Context, change func(*ledger.Job)) error {
 		change(&j)
 		j.V, j.ID, j.Epoch, j.Seq, j.Claims, j.Spec = was.V, was.ID, was.Epoch, was.Seq, was.Claims, was.Spec
 		if was.Phase.Ended() {
-			if j.Phase == was.Phase {
-				c.book.settle(ctx, was) // an end that was in doubt until now has not been followed up
+			c.settle(ctx) // an end that was in doubt until now has not been followed up
+			if reflect.DeepEqual(j, was.Clone()) {
 				return nil
 			}
 			return errs.E(errs.Conflict, "update job", c.id, fmt.Errorf("it is %s", was.Phase))
@@ -75,10 +78,15 @@ func (c *Chain) Update(ctx context.Context, change func(*ledger.Job)) error {
 			continue // an earlier update of ours took effect after all; build on it
 		}
 		if err == nil && j.Phase.Ended() {
-			c.book.settle(ctx, j)
+			c.settle(ctx)
 		}
 		return errs.E(errs.KindOf(err), "update job", c.id, err)
 	}
+}
+
+// settle follows the end of the job, once.
+func (c *Chain) settle(ctx context.Context) {
+	c.settled = c.settled || c.book.settle(ctx, c.job)
 }
 
 // errMoved: the record is another than the one the write was built on, and it is known now.
@@ -157,12 +165,14 @@ func (c *Chain) set(j ledger.Job, v storage.Version) {
 
 // lock waits until nobody writes to the chain.
 func (c *Chain) lock(ctx context.Context) error {
-	select {
-	case c.writing <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return errs.E(errs.KindOf(ctx.Err()), "job", c.id, context.Cause(ctx))
+	if ctx.Err() == nil { // a select would take the lock all the same, at times
+		select {
+		case c.writing <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+		}
 	}
+	return errs.E(errs.KindOf(ctx.Err()), "job", c.id, context.Cause(ctx))
 }
 
 func (c *Chain) unlock() { <-c.writing }

@@ -116,8 +116,10 @@ func TestLifeOfAJob(t *testing.T) {
 	if err := c.Update(t.Context(), to(ledger.Done)); err != nil {
 		t.Errorf("ending it once more: %v", err)
 	}
-	if err := c.Update(t.Context(), to(ledger.Failed)); !errs.Is(err, errs.Conflict) {
-		t.Errorf("ending it otherwise: %v", err)
+	for _, change := range []func(*ledger.Job){to(ledger.Failed), warn("late")} {
+		if err := c.Update(t.Context(), change); !errs.Is(err, errs.Conflict) {
+			t.Errorf("changing it after its end: %v", err)
+		}
 	}
 	if got := slices.Collect(keysOf(b.Jobs(t.Context()))); got != nil {
 		t.Errorf("live jobs %v", got)

@@ -85,6 +85,9 @@ func (j Job) Check() error {
 			return bad("plugins", "%s: %q is not a sha256 in hex", platform, sum)
 		}
 	}
+	if len(j.Stage) == 0 {
+		return bad("stage", "the plugin has not been asked what it is")
+	}
 	if len(j.Inputs) == 0 {
 		return bad("inputs", "there are none")
 	}

@@ -87,7 +87,7 @@ func transient(r minio.ErrorResponse) bool {
 	case "RequestTimeout", "SlowDown", "ExpiredToken": // 400 among them
 		return true
 	}
-	return r.StatusCode >= 500 || r.StatusCode == http.StatusRequestTimeout || r.StatusCode == http.StatusTooManyRequests || r.StatusCode == 499
+	return r.StatusCode >= 500 && r.StatusCode != http.StatusNotImplemented || r.StatusCode == http.StatusRequestTimeout || r.StatusCode == http.StatusTooManyRequests || r.StatusCode == 499
 }
 
 // unsent says that no connection came about, so that nothing can have happened.

@@ -143,14 +143,15 @@ func (h *Host) download(ctx context.Context, path, digest string) (err error) {
 
 func short(digest string) string { return digest[:min(12, len(digest))] }
 
-// DescribeBinary starts a plugin just to ask what it is, with its flags.
+// DescribeBinary starts a plugin just to ask what it is, with its flags. Flags it finds fault with are no error here: the
+// answer has Invalid set.
 func DescribeBinary(ctx context.Context, path string, args []string) (*pluginv1.DescribeResponse, error) {
 	scratch, err := os.MkdirTemp("", "mrctl-describe-")
 	if err != nil {
 		return nil, errs.E(errs.Unavailable, "describe plugin", path, err)
 	}
 	defer func() { _ = os.RemoveAll(scratch) }() // a temporary folder
-	p, err := New(Config{Dir: scratch}).Start(ctx, Spec{Job: "describe", Path: path, Args: args, Scratch: scratch})
+	p, err := New(Config{Dir: scratch}).start(ctx, Spec{Job: "describe", Path: path, Args: args, Scratch: scratch})
 	if err != nil {
 		return nil, err
 	}

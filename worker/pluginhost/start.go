@@ -33,6 +33,23 @@ const longestSocketDir = 50
 // Start starts a plugin and asks what it is. A plugin that is none, or does not answer in time, or finds fault with its
 // flags, is errs.Invalid: the same will happen elsewhere.
 func (h *Host) Start(ctx context.Context, s Spec) (*Process, error) {
+	p, err := h.start(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case p.about.GetInvalid() != "":
+		err = errs.E(errs.Invalid, "plugin", p.name, errors.New(p.about.GetInvalid()))
+	case len(p.about.GetStages()) == 0:
+		err = errs.E(errs.Invalid, "plugin", p.name, errors.New("it describes no stage"))
+	default:
+		return p, nil
+	}
+	return nil, errors.Join(err, p.Close())
+}
+
+// start starts a plugin, whatever it says of itself.
+func (h *Host) start(ctx context.Context, s Spec) (*Process, error) {
 	path := s.Path
 	if s.Digest != "" {
 		var err error
@@ -97,12 +114,6 @@ func (p *Process) launch(ctx context.Context, path string, s Spec, timeout time.
 			return ctx.Err()
 		}
 		return p.startError(p.explain(err), timeout)
-	}
-	if about.GetInvalid() != "" {
-		return errs.E(errs.Invalid, "plugin", p.name, errors.New(about.GetInvalid()))
-	}
-	if len(about.GetStages()) == 0 {
-		return errs.E(errs.Invalid, "plugin", p.name, errors.New("it describes no stage"))
 	}
 	p.about = about
 	return nil

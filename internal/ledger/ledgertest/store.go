@@ -191,13 +191,12 @@ func (c *Client) do(ctx context.Context, call Call, act func()) error {
 	select {
 	case <-c.dead:
 		return errNoAnswer
+	case <-ctx.Done():
+		return errNoAnswer // not sent
 	default:
 	}
 	fate := c.fate(call)
 	if fate == (Fate{}) {
-		if ctx.Err() != nil {
-			return errNoAnswer
-		}
 		act()
 		return nil
 	}

@@ -1,0 +1,181 @@
+package simtest
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/ledger/ledgertest"
+	"github.com/mrctl/mrctl/storage"
+)
+
+// setting reads a number from the environment.
+func setting(t *testing.T, name string, or uint64) uint64 {
+	s := os.Getenv(name)
+	if s == "" {
+		return or
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// simulate makes one run and returns what the checker saw.
+func simulate(t *testing.T, w *world) *checker {
+	synctest.Test(t, func(t *testing.T) {
+		w.begin = time.Now()
+		w.store = ledgertest.New()
+		w.check = newChecker()
+		w.store.OnApply = w.check.applied
+		if w.wrap == nil {
+			w.wrap = func(s storage.Store) storage.Store { return s }
+		}
+		if w.log == nil {
+			w.log = zap.NewNop()
+		}
+		w.play(t.Context())
+	})
+	return w.check
+}
+
+// totals sums up the runs of a campaign.
+type totals struct{ runs, leaderships, acks, zombies, overlaps, tasks int }
+
+func (s *totals) add(c *checker) {
+	s.runs++
+	s.leaderships += len(c.terms)
+	s.acks += c.acks
+	s.zombies += int(c.zombies.Load())
+	s.overlaps += c.overlaps
+	s.tasks += len(c.tasks)
+}
+
+func TestProtocol(t *testing.T) {
+	first, runs := setting(t, "MRCTL_SIM_SEED", 1), setting(t, "MRCTL_SIM_RUNS", 300)
+	var mu sync.Mutex
+	var sums [campaigns]totals
+	t.Run("runs", func(t *testing.T) {
+		for seed := first; seed < first+runs; seed++ {
+			t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+				t.Parallel()
+				w := &world{seed: seed, campaign: campaign(seed) % campaigns}
+				if runs == 1 {
+					w.log = zaptest.NewLogger(t)
+				}
+				c := simulate(t, w)
+				if len(c.found) > 0 {
+					t.Errorf("%v: %d violations; again with MRCTL_SIM_SEED=%d MRCTL_SIM_RUNS=1\n%s",
+						w.campaign, len(c.found), seed, strings.Join(c.found[:min(10, len(c.found))], "\n"))
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				sums[w.campaign].add(c)
+			})
+		}
+	})
+	for c, s := range sums {
+		t.Logf("%v: %+v", campaign(c), s)
+	}
+}
+
+// violations makes a few runs of an ablation and counts those in which the checker finds any of the invariants broken.
+func violations(t *testing.T, c campaign, ablate func(*world), invariants ...string) (broken, runs int) {
+	const some = 12
+	var mu sync.Mutex
+	t.Run("runs", func(t *testing.T) {
+		for seed := range uint64(some) {
+			t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+				t.Parallel()
+				w := &world{seed: seed, campaign: c}
+				ablate(w)
+				check := simulate(t, w)
+				mu.Lock()
+				defer mu.Unlock()
+				for _, f := range check.found {
+					for _, i := range invariants {
+						if strings.HasPrefix(f, i+":") {
+							broken++
+							return
+						}
+					}
+				}
+			})
+		}
+	})
+	return broken, some
+}
+
+// Without markers a lease that is deleted or restored lets an epoch be led twice, and the checker sees it.
+func TestWithoutMarkers(t *testing.T) {
+	broken, runs := violations(t, tampering, func(w *world) {
+		w.wrap = func(s storage.Store) storage.Store { return unmarked{s} }
+	}, "I1")
+	t.Logf("%d of %d runs lead an epoch twice", broken, runs)
+	if broken*2 < runs {
+		t.Errorf("the checker found it in %d of %d runs only", broken, runs)
+	}
+}
+
+// unmarked is a store that forgets epoch markers.
+type unmarked struct{ storage.Store }
+
+func (u unmarked) PutIf(ctx context.Context, key string, body []byte, want storage.Version) (storage.Version, error) {
+	if strings.HasPrefix(key, ledger.EpochPrefix) {
+		return "marked", nil
+	}
+	return u.Store.PutIf(ctx, key, body, want)
+}
+
+func (u unmarked) List(ctx context.Context, prefix, after string) iter.Seq2[storage.Info, error] {
+	if prefix == ledger.EpochPrefix {
+		return func(func(storage.Info, error) bool) {}
+	}
+	return u.Store.List(ctx, prefix, after)
+}
+
+// Without the chain a leader of the past overwrites what the present one wrote, and the checker sees it.
+func TestWithoutChain(t *testing.T) {
+	for _, invariant := range []string{"I2", "I3", "I4"} {
+		t.Run(invariant, func(t *testing.T) {
+			broken, runs := violations(t, faults, func(w *world) {
+				w.wrap = func(s storage.Store) storage.Store {
+					w.store.Blind = func(key string) bool { return strings.HasPrefix(key, "jobs/") && strings.HasSuffix(key, "/job") }
+					return s
+				}
+			}, invariant)
+			t.Logf("%s is broken in %d of %d runs", invariant, broken, runs)
+			if broken*2 < runs {
+				t.Errorf("the checker found it in %d of %d runs only", broken, runs)
+			}
+		})
+	}
+}
+
+// A seed must mean the same run each time, or a failure could not be looked into.
+func TestSeedRepeats(t *testing.T) {
+	for seed := range uint64(6) {
+		one := simulate(t, &world{seed: seed, campaign: campaign(seed) % campaigns}).trace
+		two := simulate(t, &world{seed: seed, campaign: campaign(seed) % campaigns}).trace
+		for i := range min(len(one), len(two)) {
+			if one[i] != two[i] {
+				t.Fatalf("seed %d, write %d of %d: %s, then %s", seed, i, len(one), one[i], two[i])
+			}
+		}
+		if len(one) != len(two) || len(one) == 0 {
+			t.Errorf("seed %d: %d writes, then %d", seed, len(one), len(two))
+		}
+	}
+}
