@@ -65,16 +65,24 @@ func userStack(trace string) string {
 const sdk = "github.com/mrctl/mrctl/jobs.(*"
 
 // guard runs f in a goroutine of its own and waits for it, so that f may call runtime.Goexit (as t.FailNow does)
-// without taking the stream's goroutine along.
-func guard(f func() error) error {
-	err := error(failuref("runtime.Goexit was called: a job's function must return"))
+// without taking the stream's goroutine along. What f's deferred functions have left in lost is then its error.
+func guard(f func() error, lost **boundary.Failure) error {
+	var err error
+	returned := false
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		err = f()
+		returned = true
 	}()
 	<-done
-	return err
+	switch {
+	case returned:
+		return err
+	case *lost != nil:
+		return *lost
+	}
+	return panicked(nil)
 }
 
 // clip bounds a text that travels, and makes it valid UTF-8.

@@ -28,6 +28,7 @@ type mapAttempt[In, K, V, Out any] struct {
 	bad     uint64
 	samples []*pluginv1.BadRecord
 	most    int // samples to keep
+	goexit  *boundary.Failure
 }
 
 // Map runs a map attempt.
@@ -43,7 +44,7 @@ func (p *program[In, K, V, Out]) Map(ctx context.Context, start *pluginv1.MapSta
 			return nil, err
 		}
 	}
-	if err := guard(func() error { return a.run(port) }); err != nil {
+	if err := guard(func() error { return a.run(port) }, &a.goexit); err != nil {
 		return nil, err
 	}
 	return &pluginv1.Counters{
@@ -147,7 +148,8 @@ func (a *mapAttempt[In, K, V, Out]) mapRecords(in *boundary.Input) (err error) {
 	row, returned := 0, false
 	defer func() {
 		if !returned {
-			err = at(in, row, panicked(recover()))
+			a.goexit = at(in, row, panicked(recover()))
+			err = a.goexit
 		}
 	}()
 	for n := in.Len(); row < n; row++ {

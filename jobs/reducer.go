@@ -94,7 +94,7 @@ func (p *program[In, K, V, Out]) Reduce(ctx context.Context, _ *pluginv1.ReduceS
 	} else {
 		a.rows = newRowWriter(p.pairs.layout, port)
 	}
-	if err := guard(a.run); err != nil {
+	if err := guard(a.run, &a.goexit); err != nil {
 		return nil, err
 	}
 	return &pluginv1.Counters{User: a.tally.sums(), GroupsIn: a.in, RowsOut: a.rows.rows}, nil
@@ -108,6 +108,7 @@ type reduceAttempt[In, K, V, Out any] struct {
 	tally   tally
 	rows    *rowWriter
 	scratch []byte
+	goexit  *boundary.Failure
 }
 
 // run reduces group by group. A panic is the failure of the key it happened at.
@@ -115,7 +116,8 @@ func (a *reduceAttempt[In, K, V, Out]) run() (err error) {
 	returned := false
 	defer func() {
 		if !returned {
-			err = a.atKey(panicked(recover()))
+			a.goexit = a.atKey(panicked(recover()))
+			err = a.goexit
 		}
 	}()
 	group := a.reduceGroup()

@@ -58,5 +58,8 @@ func findJob(ctx context.Context, cl *cluster, prefix string) (string, error) {
 	if errs.Is(err, errs.NotFound) {
 		return "", next(err, "mrctl jobs --store %s lists them", cl.uri)
 	}
+	if err != nil && !errs.Is(err, errs.Invalid) {
+		return "", cl.storeError(err)
+	}
 	return id, err
 }

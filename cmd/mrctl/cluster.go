@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -78,7 +79,7 @@ func (cl *cluster) leader(ctx context.Context) (controlv1.ControlServiceClient, 
 		return nil, lease, err
 	}
 	if err != nil {
-		return nil, lease, err
+		return nil, lease, cl.storeError(err)
 	}
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
@@ -96,6 +97,24 @@ func (cl *cluster) leader(ctx context.Context) (controlv1.ControlServiceClient, 
 	}
 	cl.conn, cl.addr = conn, lease.Addr
 	return controlv1.NewControlServiceClient(conn), lease, nil
+}
+
+// storeError is an error of the cluster's own store, where nobody can help who leads.
+type storeError struct{ error }
+
+func (e storeError) Unwrap() error { return e.error }
+
+func (cl *cluster) storeError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return exitWith(exitUnreachable, next(storeError{errs.E(errs.Other, "store", cl.uri, err)},
+		"mrctl doctor --store %s says what the store cannot do", cl.uri))
+}
+
+func isStoreError(err error) bool {
+	var e storeError
+	return errors.As(err, &e)
 }
 
 // callTries is how often an order is offered to whoever leads before it is given up: some seconds.
@@ -140,6 +159,9 @@ func callError(ctx context.Context, op, addr string, err error) error {
 
 // passing says that another leader, or the same one later, may answer differently.
 func passing(err error) bool {
+	if isStoreError(err) {
+		return false // it has been tried again below
+	}
 	kind := errs.KindOf(err)
 	return kind == errs.Unavailable || kind == errs.Fenced
 }

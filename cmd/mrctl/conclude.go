@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -114,10 +113,4 @@ func printParts(ctx context.Context, w io.Writer, cl *cluster, id string) error 
 }
 
 // keptPartKey is where a part lies in the cluster's store if its job names no output folder.
-func keptPartKey(id, key string) string {
-	prefix := "jobs/" + id + "/out/"
-	if strings.HasPrefix(key, prefix) {
-		return key
-	}
-	return prefix + key
-}
+func keptPartKey(id, key string) string { return ledger.OutputFolder(id) + "/" + key }

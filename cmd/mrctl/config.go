@@ -19,7 +19,9 @@ func resolverOf(c *cli.Context) (*locate.Resolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.S3Endpoint = c.String(flagEndpoint)
+	if given := c.String(flagEndpoint); given != "" {
+		cfg.S3Endpoint = given
+	}
 	return locate.New(cfg)
 }
 

@@ -14,19 +14,12 @@ import (
 // fail is called if one of them ends before stop is called. stop, which may be called twice, lets the worker drain and
 // then the coordinator, and waits for both.
 func (p *program) embed(fail context.CancelCauseFunc, cfg workerConfig) (stop func(), err error) {
-	var leader string
-	coordinator, err := p.listenAnd(cfg.coordinatorConfig, func(cc coordinatorConfig) (runner, error) {
-		leader = cc.Advertise
-		return p.servers.coordinator(cc)
-	})
+	coordinator, addr, err := listenAnd(cfg.coordinatorConfig, p.servers.coordinator)
 	if err != nil {
 		return nil, err
 	}
-	worker, err := p.listenAnd(cfg.coordinatorConfig, func(cc coordinatorConfig) (runner, error) {
-		cfg.coordinatorConfig = cc
-		if cc.Own {
-			cfg.Leader = leader
-		}
+	worker, _, err := listenAnd(cfg.coordinatorConfig, func(cc coordinatorConfig) (runner, error) {
+		cfg.coordinatorConfig, cfg.Leader = cc, addr
 		return p.servers.worker(cfg)
 	})
 	if err != nil {
@@ -38,17 +31,17 @@ func (p *program) embed(fail context.CancelCauseFunc, cfg workerConfig) (stop fu
 }
 
 // listenAnd makes a server that listens on a loopback port of its own.
-func (p *program) listenAnd(cfg coordinatorConfig, create func(coordinatorConfig) (runner, error)) (runner, error) {
+func listenAnd(cfg coordinatorConfig, create func(coordinatorConfig) (runner, error)) (_ runner, addr string, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	cfg.Listener, cfg.Advertise = l, l.Addr().String()
 	r, err := create(cfg)
 	if err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, "", errors.Join(err, l.Close())
 	}
-	return r, nil
+	return r, cfg.Advertise, nil
 }
 
 // start runs a server until stop is called, which waits for it.

@@ -27,11 +27,14 @@ const patience = 2 * time.Minute
 // watch follows a job to its end through whatever leaders it has, and tells see of every change. It returns how the job
 // stands in the end; a failed one is no error here. The job goes on when watching ends early.
 func (cl *cluster) watch(ctx context.Context, id string, events bool, see func(*controlv1.JobStatus, []*controlv1.Event)) (*controlv1.JobStatus, error) {
-	var seen uint64 // the last event
+	var seen, epoch uint64 // the last event, which counts from 1 under each leader
 	heard := time.Now()
 	for try := 0; ; try++ {
 		client, lease, err := cl.leader(ctx)
 		if err == nil {
+			if lease.Epoch != epoch {
+				seen, epoch = 0, lease.Epoch
+			}
 			var last *controlv1.JobStatus
 			last, err = cl.watchOnce(ctx, client, lease.Epoch, id, events, &seen, func(s *controlv1.JobStatus, e []*controlv1.Event) {
 				heard, try = time.Now(), 0
@@ -55,7 +58,7 @@ func (cl *cluster) watch(ctx context.Context, id string, events bool, see func(*
 		if errs.Is(serr, errs.NotFound) {
 			return nil, serr
 		}
-		if err != nil && !passing(err) && !(errs.Is(err, errs.NotFound) && serr == nil) {
+		if err != nil && !passing(err) && !isStoreError(err) && !(errs.Is(err, errs.NotFound) && serr == nil) {
 			return nil, err
 		}
 		if time.Since(heard) > patience {

@@ -21,7 +21,7 @@ func jobFlags() []cli.Flag {
 		&cli.IntFlag{Name: "partitions", Usage: "`N` parts of the result, and reduce tasks", DefaultText: "by the size of the input"},
 		&cli.StringFlag{Name: "split-size", Usage: "`BYTES` of input for a map task", DefaultText: "128MiB, less for small inputs"},
 		&cli.IntFlag{Name: "max-attempts", Usage: "give up when a task has failed `N` times", DefaultText: "4"},
-		&cli.Int64Flag{Name: "max-bad-records", Usage: "set aside up to `N` records the job calls bad; -1 is any number", DefaultText: "0"},
+		&cli.Int64Flag{Name: "max-bad-records", Value: -1, Usage: "fail when more than `N` records are bad; they are set aside and counted", DefaultText: "any number"},
 		&cli.StringFlag{Name: "max-record", Usage: "a record above `BYTES` is bad", DefaultText: "a quarter of the memory, at most 256MiB"},
 		&cli.IntFlag{Name: "priority", Usage: "jobs of a higher `N` go first", DefaultText: "0"},
 		&cli.StringFlag{Name: "request-id", Usage: "submitting the same `ID` again gives the same job"},

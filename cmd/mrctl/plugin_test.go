@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"flag"
 	"net"
 	"os"
 	"path/filepath"
@@ -8,13 +10,32 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/jobs"
 )
 
-// pluginArgs has the test binary serve as a plugin.
-var pluginArgs = []string{"--", "-serve-plugin"}
+// pluginArgs are the plugin's own flags in tests.
+var pluginArgs = []string{"--", "-lower"}
 
-// testPlugin is a binary that serves as a plugin.
+// The test binary is a plugin too, when a worker or "mrctl run" starts it as one.
+func TestMain(m *testing.M) {
+	if os.Getenv(boundary.Handshake.MagicCookieKey) == "" {
+		os.Exit(m.Run())
+	}
+	flag.Bool("lower", false, "fold case")
+	jobs.Main(jobs.Job[string, string, int64, jobs.Pair[string, int64]]{
+		Name: "stub", Combine: jobs.Sum[int64](),
+		Map: func(_ context.Context, line string, emit func(string, int64)) error {
+			for word := range jobs.Words(line) {
+				emit(word, 1)
+			}
+			return nil
+		},
+	})
+}
+
+// testPlugin is a binary that is a plugin.
 func testPlugin(t *testing.T) string {
 	t.Helper()
 	path, err := os.Executable()
@@ -104,5 +125,32 @@ func TestLockFile(t *testing.T) {
 		t.Errorf("locked again: %v", err)
 	} else {
 		unlock()
+	}
+}
+
+func TestCheckPlugin(t *testing.T) {
+	store, _ := testStore(t)
+	for _, c := range []struct {
+		name, path string
+		args       []string
+		says       string
+	}{
+		{"good", testPlugin(t), []string{"-lower"}, ""},
+		{"wrong flag", testPlugin(t), []string{"-upper"}, "-upper"},
+		{"an argument", testPlugin(t), []string{"lower"}, "lower"},
+		{"no plugin", "/bin/ls", nil, "/bin/ls"},
+	} {
+		pl, err := resolvePlugin(t.Context(), c.path, t.TempDir(), &strings.Builder{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = pl.check(t.Context(), store, c.args)
+		if c.says == "" {
+			if err != nil || pl.name != "stub" {
+				t.Errorf("%s: %v, name %q", c.name, err, pl.name)
+			}
+		} else if exitCode(err) != exitUsage || !strings.Contains(err.Error(), c.says) || hintOf(err) == "" {
+			t.Errorf("%s: %v, next %q", c.name, err, hintOf(err))
+		}
 	}
 }

@@ -48,7 +48,9 @@ func (j *jsonProgress) see(s *controlv1.JobStatus, events []*controlv1.Event) {
 	// The last line of the output is the result, and says how the job ended.
 	if line := progressText(s); line != j.last && !terminal(s) {
 		j.last = line
-		_ = printJSON(j.w, map[string]jobView{"status": viewJob(s)})
+		v := viewJob(s)
+		v.Spec = nil // it never changes, and comes with the result
+		_ = printJSON(j.w, map[string]jobView{"status": v})
 	}
 }
 
@@ -90,6 +92,9 @@ func (*lineProgress) end() {}
 func progressText(s *controlv1.JobStatus) string {
 	parts := []string{phaseName(s.Phase)}
 	for _, st := range s.Stages {
+		if st.Tasks == 0 {
+			continue // not planned yet
+		}
 		text := fmt.Sprintf("%s %d/%d", st.Name, st.Done, st.Tasks)
 		if st.Bytes > 0 && st.Done < st.Tasks {
 			text += fmt.Sprintf(" (%s of %s)", showSize(min(st.BytesDone, st.Bytes)), showSize(st.Bytes))
@@ -107,7 +112,11 @@ func progressText(s *controlv1.JobStatus) string {
 
 // noteworthy picks the events that tell people of trouble; the others are for --json.
 func noteworthy(e *controlv1.Event) bool {
-	return strings.HasSuffix(e.Kind, "-failed") || strings.HasSuffix(e.Kind, "-lost")
+	switch e.Kind {
+	case "attempt-failed", "attempt-lost", "worker-lost":
+		return true
+	}
+	return false // that the job failed is said at the end
 }
 
 func eventText(e *controlv1.Event) string {

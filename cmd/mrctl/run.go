@@ -82,8 +82,9 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	ctx, fail := context.WithCancelCause(c.Context)
 	defer fail(nil)
 	stop, err := p.embed(fail, workerConfig{
-		coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver, Log: log, Version: versionText(), Own: room.own != nil},
-		Scratch:           filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory,
+		coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver,
+			Private: room.own != nil, Log: log, Version: versionText()},
+		Scratch: filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory,
 	})
 	if err != nil {
 		return err
@@ -92,7 +93,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	if err := p.place(ctx, room.cluster, o, nil); err != nil {
 		return causeOf(ctx, err)
 	}
-	room.cluster.nudge(ctx) // who leads only later looks by itself
+	room.cluster.nudge(ctx, callTries)
 	s, err := p.followIn(ctx, c, room.cluster, o.id)
 	if errors.Is(err, errInterrupted) {
 		return errors.Join(err, p.cancelNow(c, room.cluster, o.id))

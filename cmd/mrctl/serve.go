@@ -22,14 +22,13 @@ func (p *program) serveCommand() *cli.Command {
 		&cli.StringFlag{Name: "advertise", Usage: "`HOST:PORT` at which other machines reach it", DefaultText: "where it listens"},
 		&cli.BoolFlag{Name: "insecure", Usage: "listen beyond this machine, in plain text and for anybody"},
 	}
+	election := &cli.DurationFlag{Name: "lease-ttl", Usage: "another coordinator takes over when the leader has been silent for `TIME`", DefaultText: "15s"}
 	work := []cli.Flag{
-		&cli.StringFlag{Name: "scratch", Usage: "`DIR` for what a worker writes while it works; emptied at the start", DefaultText: "a new one in the cache folder"},
+		&cli.StringFlag{Name: "scratch", Usage: "`DIR` for what a worker writes while it works", DefaultText: "a new one in the cache folder"},
 		&cli.IntFlag{Name: "slots", Usage: "`N` tasks at a time", DefaultText: "the number of cores"},
 		&cli.StringFlag{Name: "memory", Usage: "hold at most `BYTES`, such as 256MiB, 1GiB or 25%", DefaultText: defaultMemory + " of this machine's"},
 		&cli.StringSliceFlag{Name: "label", Usage: "`NAME=VALUE` shown with the worker; may be given again"},
 	}
-	lead := append(address[:3:3],
-		&cli.DurationFlag{Name: "lease-ttl", Usage: "how long after its last sign of life a leader is replaced", DefaultText: "15s"})
 	return &cli.Command{
 		Name:      "serve",
 		Usage:     "be part of a cluster",
@@ -38,7 +37,7 @@ func (p *program) serveCommand() *cli.Command {
 the store. SIGTERM drains: what is at work ends or is handed back.`,
 		Subcommands: []*cli.Command{
 			{
-				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: lead,
+				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: append(address[:3:3], election),
 				Description: "  mrctl serve coordinator --store s3://cluster/mrctl --listen 10.0.0.5:7070 --insecure",
 				Action:      func(c *cli.Context) error { return p.serve(c, true, false) },
 			},
@@ -48,7 +47,7 @@ the store. SIGTERM drains: what is at work ends or is handed back.`,
 				Action:      func(c *cli.Context) error { return p.serve(c, false, true) },
 			},
 			{
-				Name: "all", Usage: "both in one process", Flags: append(lead[:4:4], work...),
+				Name: "all", Usage: "both in one process", Flags: append(append(address[:3:3], election), work...),
 				Description: "  mrctl serve all --store /srv/mrctl",
 				Action:      func(c *cli.Context) error { return p.serve(c, true, true) },
 			},
@@ -80,7 +79,7 @@ func (p *program) serve(c *cli.Context, coordinator, worker bool) (err error) {
 		return err
 	}
 	defer cl.close()
-	base := coordinatorConfig{Store: cl.store, Resolver: cl.resolver, Log: log, Version: versionText(), LeaseTTL: c.Duration("lease-ttl")}
+	base := coordinatorConfig{Store: cl.store, Resolver: cl.resolver, LeaseTTL: c.Duration("lease-ttl"), Log: log, Version: versionText()}
 	var runners []runner
 	if coordinator {
 		r, err := p.listenServe(c, "coordinator", c.String("listen"), base, p.servers.coordinator)
@@ -213,7 +212,7 @@ func workerScratch(dir string) (scratch string, leave func() error, err error) {
 	if err != nil {
 		return "", nil, next(err, "give each worker a --scratch of its own")
 	}
-	// The worker empties its folder, so it gets one beside the lock.
+	// The worker removes its folder at the end, so it gets one beside the lock.
 	return filepath.Join(dir, "work"), func() error { unlock(); return nil }, nil
 }
 

@@ -27,19 +27,19 @@ type coordinatorConfig struct {
 	Store     storage.Store    // the cluster's
 	Resolver  *locate.Resolver // how inputs and outputs are reached
 	Listener  net.Listener
-	Advertise string // address at which others reach Listener
+	Advertise string        // address at which others reach Listener
+	LeaseTTL  time.Duration // how long a dead leader is waited for; 0: the default
+	Private   bool          // the store was made for this process alone
 	Log       *zap.Logger
 	Version   string
-	LeaseTTL  time.Duration // 0: the default
-	Own       bool          // the store is this process's own: nobody else leads, works or watches
 }
 
 // workerConfig is what the command line says about a worker.
 type workerConfig struct {
 	coordinatorConfig
-	Scratch string // folder for runs and spills; created, and emptied at the start
+	Leader  string // address of a coordinator that is likely to lead, or ""
+	Scratch string // folder for runs and spills; made, and removed at the end
 	Slots   int    // attempts at a time
 	Memory  int64  // bytes, over the worker and its plugins
 	Labels  map[string]string
-	Leader  string // address of a coordinator to try before the lease is read; "" where none is known
 }

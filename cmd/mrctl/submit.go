@@ -79,7 +79,7 @@ func (p *program) submitFrom(c *cli.Context, scratch string) error {
 	if err := p.place(c.Context, cl, o, cl.platforms(c.Context)); err != nil {
 		return err
 	}
-	led := cl.nudge(c.Context)
+	led := cl.nudge(c.Context, 1)
 	if c.Bool("detach") {
 		if !led && !c.Bool(flagQuiet) {
 			fmt.Fprintf(p.stderr, "no coordinator leads at %s; the job starts when one does\n", cl.uri)
@@ -133,10 +133,10 @@ func (cl *cluster) platforms(ctx context.Context) []string {
 }
 
 // nudge has the leader look at its inbox now rather than soon, and says whether there is one.
-func (cl *cluster) nudge(ctx context.Context) bool {
+func (cl *cluster) nudge(ctx context.Context, tries int) bool {
 	ctx, cancel := context.WithTimeout(ctx, briefly)
 	defer cancel()
-	return cl.askFor(ctx, 1, func(ctx context.Context, client controlv1.ControlServiceClient) error {
+	return cl.askFor(ctx, tries, func(ctx context.Context, client controlv1.ControlServiceClient) error {
 		_, err := client.Nudge(ctx, &controlv1.NudgeRequest{})
 		return err
 	}) == nil

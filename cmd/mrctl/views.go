@@ -56,7 +56,7 @@ type eventView struct {
 	Time    time.Time `json:"time"`
 	Kind    string    `json:"kind"`
 	Task    string    `json:"task,omitempty"`
-	Attempt uint32    `json:"attempt,omitempty"`
+	Attempt *uint32   `json:"attempt,omitempty"` // from 0; with a task
 	Worker  string    `json:"worker,omitempty"`
 	Text    string    `json:"text,omitempty"`
 }
@@ -110,7 +110,11 @@ func viewJob(s *controlv1.JobStatus) jobView {
 }
 
 func viewEvent(e *controlv1.Event) eventView {
-	return eventView{e.Seq, moment(e.UnixNanos), e.Kind, e.Task, e.Attempt, e.Worker, e.Text}
+	v := eventView{Seq: e.Seq, Time: moment(e.UnixNanos), Kind: e.Kind, Task: e.Task, Worker: e.Worker, Text: e.Text}
+	if e.Task != "" {
+		v.Attempt = &e.Attempt
+	}
+	return v
 }
 
 func viewWorker(w *controlv1.Worker) workerView {

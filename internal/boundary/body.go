@@ -15,6 +15,9 @@ func cut(buffers ...[]byte) [][]byte {
 	var out [][]byte
 	var joined []byte // small buffers that wait for more; the last of out when not nil
 	for _, b := range buffers {
+		if len(b) == 0 {
+			continue
+		}
 		if len(joined)+len(b) <= small {
 			if joined == nil {
 				joined = make([]byte, 0, small)

@@ -39,7 +39,7 @@ const Bucket = "mrctl"
 // Keys of every server. MinIO wants 8 characters of secret at least.
 const (
 	accessKey = "mrctl-test"
-	secretKey = "mrctl-test-secret"
+	secretKey = "mrctl-test-secret" //nolint:gosec // of servers that live as long as a test
 )
 
 // Server is a running server.
@@ -144,6 +144,8 @@ func start(ctx context.Context, kind Kind, path, dir string) (*Server, error) {
 func (s *Server) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for {
 		err := s.makeBucket(ctx)
 		if err == nil {
@@ -154,7 +156,7 @@ func (s *Server) ready(ctx context.Context) error {
 			return fmt.Errorf("it ended: %w", errors.Join(s.err, err))
 		case <-ctx.Done():
 			return err
-		case <-time.After(20 * time.Millisecond):
+		case <-tick.C:
 		}
 	}
 }

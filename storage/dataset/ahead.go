@@ -142,8 +142,16 @@ func (a *ahead) run(f *fetch) {
 		return
 	}
 	f.data = a.buffer(f.n)
-	n, err := io.ReadFull(body, f.data)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	n := 0
+	for n < len(f.data) && err == nil {
+		var k int
+		k, err = body.Read(f.data[n:])
+		n += k
+	}
+	switch {
+	case n == len(f.data):
+		err = nil
+	case atEnd(err):
 		err = shorter(f.p, f.off+int64(n))
 	}
 	f.err = inputError(f.p.URI, errors.Join(err, body.Close()))
@@ -201,9 +209,15 @@ func inputError(uri string, err error) error {
 	case errors.Is(err, storage.ErrNotExist):
 		return errs.E(errs.Conflict, "input", uri,
 			errors.New("the input changed while the job ran: it is gone, or not to be seen from this machine"))
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		// A connection that broke. Who asks errors.Is(err, io.EOF) must not take it for the end of the input.
+		return errs.E(errs.Unavailable, "read input", uri, errors.New(err.Error()))
 	}
 	return errs.E(errs.Other, "read input", uri, err)
 }
+
+// atEnd tells the end of a stream. An error that only wraps io.EOF is a connection that broke.
+func atEnd(err error) bool { return err == io.EOF } //nolint:errorlint // see above
 
 // shorter is the change that shows only as an early end.
 func shorter(p Piece, end int64) error {

@@ -37,7 +37,7 @@ type raw struct {
 // Read implements io.Reader.
 func (r *raw) Read(p []byte) (int, error) {
 	n, err := r.read(p)
-	if err != nil && err != io.EOF && r.err == nil {
+	if err != nil && !atEnd(err) && r.err == nil {
 		r.err = err
 	}
 	r.pos += int64(n)
@@ -70,9 +70,9 @@ func (r *raw) readBody(p []byte) (int, error) {
 	n, err := r.cur.body.Read(p)
 	r.left -= int64(n)
 	switch {
-	case err == io.EOF && r.left > 0:
+	case atEnd(err) && r.left > 0:
 		return n, inputError(r.p.URI, shorter(r.p, r.pos+int64(n)))
-	case err != nil && err != io.EOF:
+	case err != nil && !atEnd(err):
 		return n, inputError(r.p.URI, err)
 	case r.left == 0:
 		err := r.cur.body.Close()
@@ -183,7 +183,7 @@ func (b *body) Read(p []byte) (int, error) {
 	for {
 		n, err := b.in.Read(p)
 		b.at += int64(n)
-		if n > 0 && err == io.EOF {
+		if n > 0 && atEnd(err) {
 			err = nil // it comes again
 		}
 		if n > 0 || err != nil || len(p) == 0 {
@@ -201,10 +201,10 @@ func (b *body) wrap(err error) error {
 		return b.raw.err
 	case b.piece.Codec == "" || b.piece.Size == 0:
 		return err
-	case err == io.EOF && b.raw.pos == b.piece.Size:
+	case atEnd(err) && b.raw.pos == b.piece.Size:
 		return err
 	}
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the archive is cut off")
 	}
 	return errs.E(errs.Corrupt, "decompress", b.piece.URI, fmt.Errorf("%s, at byte %d of its content: %w", b.piece.Codec, b.at, err))

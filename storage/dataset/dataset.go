@@ -101,4 +101,7 @@ func codecOf(uri, decompress string) string {
 }
 
 // remote tells URIs with a scheme from paths of this machine.
-func remote(uri string) bool { return strings.Contains(uri, "://") }
+func remote(uri string) bool {
+	scheme, _, ok := strings.Cut(uri, "://")
+	return ok && scheme != "" && !strings.Contains(scheme, "/")
+}

@@ -14,7 +14,7 @@ import (
 // Expand yields the objects that the URIs name: the URIs in the order given, the objects of each in byte order of their
 // names. It stops at the first error.
 //
-// A URI is an absolute path, or scheme://bucket/key. It names, the first that is there: an object of exactly that name;
+// A URI is an absolute path, with or without file:// before it, or scheme://bucket/key. It names, the first that is there: an object of exactly that name;
 // all objects below a folder of that name; what it matches as a glob (see glob). Below a folder, names that begin with
 // "." or "_" are skipped at every level. Links to files are read; a link to a folder is followed where the URI spells it
 // out and skipped below that, so that walks end and nothing is read twice.
@@ -65,10 +65,10 @@ func (e *expansion) one(ctx context.Context, uri string, yield func(Object, erro
 		return nil
 	}
 	var err error
-	if remote(uri) {
-		err = e.bucket(ctx, uri, visit)
+	if name, file := strings.CutPrefix(uri, "file://"); file || !remote(uri) {
+		err = e.local(ctx, name, visit)
 	} else {
-		err = e.local(ctx, uri, visit)
+		err = e.bucket(ctx, uri, visit)
 	}
 	switch {
 	case errors.Is(err, errStop):

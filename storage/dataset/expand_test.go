@@ -130,6 +130,20 @@ func TestExpandBucketOddities(t *testing.T) {
 	}
 }
 
+// What looks like a scheme further on in a path is none.
+func TestExpandPaths(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a:", "b")
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "x"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	odd := strings.Replace(dir, "a:/", "a://", 1)
+	for _, uri := range []string{odd, odd + "/x", "file://" + dir, "file://" + dir + "/*"} {
+		if got, _, err := expand(t, disk{}, dir, uri); err != nil || !slices.Equal(got, []string{"/x"}) {
+			t.Errorf("%s: %q, %v", uri, got, err)
+		}
+	}
+}
+
 func TestExpandLinks(t *testing.T) {
 	root := t.TempDir()
 	write := func(name string) {

@@ -3,17 +3,18 @@ package dataset
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/mrctl/mrctl/storage"
+	"github.com/mrctl/mrctl/storage/local"
 )
 
 // bucket is a Source in memory, and the Sources of all URIs mem://b/key.
@@ -104,42 +105,14 @@ func (b *bucket) Open(_ context.Context, key string, off, n int64, want storage.
 	return io.NopCloser(strings.NewReader(body)), info, nil
 }
 
-// disk is the Sources of the file system, rooted at "/".
+// disk is the Sources of this machine.
 type disk struct{}
 
+var root = sync.OnceValues(func() (*local.Source, error) { return local.NewSource("/") })
+
 func (disk) Source(uri string) (storage.Source, string, error) {
-	return disk{}, strings.TrimPrefix(uri, "/"), nil
-}
-
-func (disk) List(context.Context, string, string) iter.Seq2[storage.Info, error] {
-	panic("folders are walked, not listed")
-}
-
-func (disk) Stat(_ context.Context, key string) (storage.Info, error) {
-	fi, err := os.Stat("/" + key)
-	if err != nil {
-		return storage.Info{}, fmt.Errorf("%w: %w", storage.ErrNotExist, err)
-	}
-	v := storage.Version(fmt.Sprint(fi.Size(), fi.ModTime().UnixNano()))
-	return storage.Info{Key: key, Size: fi.Size(), Version: v}, nil
-}
-
-func (d disk) Open(ctx context.Context, key string, off, n int64, want storage.Version) (io.ReadCloser, storage.Info, error) {
-	info, err := d.Stat(ctx, key)
-	if err != nil {
-		return nil, info, err
-	}
-	if want != info.Version {
-		return nil, info, storage.ErrPrecondition
-	}
-	f, err := os.Open("/" + key)
-	if err != nil {
-		return nil, info, err
-	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{io.NewSectionReader(f, off, n), f}, info, nil
+	src, err := root()
+	return src, strings.TrimPrefix(uri, "/"), err
 }
 
 // object makes a planned object of what lies in the bucket.
@@ -193,7 +166,7 @@ func readAll(t testing.TB, src Sources, s Split, opt Options, tune tuning) ([]re
 	var out []record
 	for {
 		rec, err := r.Next(t.Context())
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if r.Read() != s.Bytes {
 				t.Errorf("Read() = %d at the end of a split of %d bytes", r.Read(), s.Bytes)
 			}

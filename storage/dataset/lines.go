@@ -73,7 +73,7 @@ func (r *Reader) fillLines() (full bool, err error) {
 		}
 		n, err := c.Read(b.buf[end:r.limit(end)])
 		end += n
-		if err == io.EOF {
+		if atEnd(err) {
 			if line < end {
 				err = r.addLine(at, line, end, false)
 			} else {
@@ -134,7 +134,7 @@ func (r *Reader) longLine(at int64, n int) error {
 			return r.bad(at)
 		}
 		err := h.read(c, r.opt.Batch)
-		if err == io.EOF {
+		if atEnd(err) {
 			return r.addLong(at, &h, false)
 		}
 		if err != nil {

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -250,6 +253,41 @@ func TestReadErrorsKeepTheirKind(t *testing.T) {
 	}
 }
 
+// A connection that breaks is not the end of the object, whatever the error wraps.
+func TestBrokenConnection(t *testing.T) {
+	for _, cause := range []error{fmt.Errorf("get: %w", io.EOF), io.ErrUnexpectedEOF} {
+		for _, tune := range []tuning{usual, {chunk: 4, step: 2}} {
+			b := &breaking{bucket: newBucket(map[string]string{"x": "one\ntwo\nthree\n"}), err: cause}
+			s := planAll(t, PlanOptions{SplitSize: 100}, b.object(t, "x"))
+			if _, err := readAll(t, b, s[0], Options{}, tune); !errs.Is(err, errs.Unavailable) || errors.Is(err, io.EOF) {
+				t.Errorf("%v: %v", cause, err)
+			}
+		}
+	}
+}
+
+// breaking is a bucket whose bodies break after three bytes.
+type breaking struct {
+	*bucket
+	err error
+}
+
+func (c *breaking) Source(uri string) (storage.Source, string, error) {
+	_, key, err := c.bucket.Source(uri)
+	return c, key, err
+}
+
+func (c *breaking) Open(ctx context.Context, key string, off, n int64, want storage.Version) (io.ReadCloser, storage.Info, error) {
+	body, info, err := c.bucket.Open(ctx, key, off, n, want)
+	if err != nil {
+		return nil, info, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(io.LimitReader(body, 3), iotest.ErrReader(c.err)), body}, info, nil
+}
+
 // Closing and cancelling in the middle leave nothing behind, and say what happened.
 func TestCloseEarly(t *testing.T) {
 	b := newBucket(nil)
@@ -287,6 +325,57 @@ func TestCloseEarly(t *testing.T) {
 			t.Error("a closed reader goes on")
 		}
 		cancel()
+	}
+}
+
+// gate is a bucket whose opens wait until several are under way.
+type gate struct {
+	*bucket
+	arrived chan struct{}
+	open    chan struct{}
+}
+
+func (g *gate) Source(uri string) (storage.Source, string, error) {
+	_, key, err := g.bucket.Source(uri)
+	return g, key, err
+}
+
+func (g *gate) Open(ctx context.Context, key string, off, n int64, want storage.Version) (io.ReadCloser, storage.Info, error) {
+	g.arrived <- struct{}{}
+	<-g.open
+	return g.bucket.Open(ctx, key, off, n, want)
+}
+
+// Tiny objects are opened several at a time, and so are ranges of a large one that lies elsewhere. Otherwise all would
+// wait here for ever, which synctest reports.
+func TestOpensOverlap(t *testing.T) {
+	many := newBucket(nil)
+	var tiny []Object
+	for i := range aheadRequests {
+		many.set(fmt.Sprint(i), "line\n")
+		tiny = append(tiny, many.object(t, fmt.Sprint(i)))
+	}
+	many.set("large", strings.Repeat("line\n", 1000))
+	for name, objects := range map[string][]Object{"tiny": tiny, "large": {many.object(t, "large")}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				together := len(objects)
+				if name == "large" {
+					together = 4
+				}
+				g := &gate{bucket: many, arrived: make(chan struct{}, 100), open: make(chan struct{})}
+				go func() {
+					for range together {
+						<-g.arrived
+					}
+					close(g.open)
+				}()
+				s := planAll(t, PlanOptions{SplitSize: 1 << 20}, objects...)
+				if _, err := readAll(t, g, s[0], Options{ReadAhead: 400}, usual); err != nil {
+					t.Error(err)
+				}
+			})
+		})
 	}
 }
 

@@ -52,10 +52,10 @@ func (e *expansion) local(ctx context.Context, uri string, visit func(Object) er
 	if err != nil {
 		return errs.E(errs.Invalid, "input", uri, err)
 	}
-	if info, err := os.Stat(root); err != nil || !info.IsDir() {
-		return nil
+	if info, err := os.Stat(root); err == nil && info.IsDir() {
+		return w.folder(root, g, g.start())
 	}
-	return w.folder(root, g, g.start())
+	return nil
 }
 
 type walk struct {

@@ -26,17 +26,18 @@ func (r *Reader) fillFixed() (full bool, err error) {
 		}
 		at := c.at
 		n, err := io.ReadFull(c, b.buf[b.w:b.w+room*size])
-		if n%size != 0 && (err == io.EOF || err == io.ErrUnexpectedEOF) {
+		ended := err == io.EOF || err == io.ErrUnexpectedEOF
+		if err != nil && !ended {
+			return false, err
+		}
+		if n%size != 0 {
 			return false, errs.E(errs.Invalid, "input", c.piece.URI,
 				fmt.Errorf("its %d bytes are not a multiple of the record size %d", c.at, size))
-		}
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-			return false, err
 		}
 		for k := range n / size {
 			b.add(c.piece.URI, at+int64(k*size), b.w, b.w+size, 0)
 		}
-		if err != nil {
+		if ended {
 			return false, nil
 		}
 	}
@@ -79,7 +80,7 @@ func (r *Reader) fillArchive() (full bool, err error) {
 			}
 			err = r.archive.read(r.cur, n)
 		}
-		if err != io.EOF {
+		if !atEnd(err) {
 			return false, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/mrctl/mrctl/internal/errs"
@@ -203,7 +204,7 @@ func (s *Store) decode(ctx context.Context, t storage.Token, g *staged) error {
 	if err := token.Decode("local", t, g); err != nil {
 		return err
 	}
-	if len(g.ID) != token.IDLen || storage.CheckKey(g.ID) != nil || !clean(g.ID) {
+	if len(g.ID) != token.IDLen || strings.Contains(g.ID, "/") || storage.CheckKey(g.ID) != nil {
 		return errs.New(errs.Invalid, "damaged token of a local store")
 	}
 	return check(ctx, g.Key)

@@ -3,6 +3,7 @@ package mem
 import (
 	"bytes"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/mrctl/mrctl/internal/errs"
@@ -45,8 +46,7 @@ func (w *writer) Stage(ctx context.Context) (storage.Token, error) {
 		return "", storage.Fail("stage", w.key, errs.New(errs.Invalid, "the stream has ended"))
 	}
 	if err := ctx.Err(); err != nil {
-		w.Abort()
-		return "", storage.Fail("stage", w.key, err)
+		return "", storage.Fail("stage", w.key, errors.Join(err, w.Abort()))
 	}
 	w.over = true
 	w.store.mu.Lock()

@@ -10,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/s3server"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/local"
 	"github.com/mrctl/mrctl/storage/mem"
+	"github.com/mrctl/mrctl/storage/s3"
 	"github.com/mrctl/mrctl/storage/storagetest/crash"
 )
 
@@ -62,16 +64,35 @@ func keys(t *testing.T, store storage.Store) []string {
 	return out
 }
 
-// stores are those the protocol is tested on.
-var stores = map[string]func(*testing.T) storage.Store{
-	"mem": func(*testing.T) storage.Store { return mem.New() },
-	"local": func(t *testing.T) storage.Store {
-		s, err := local.New(t.TempDir(), local.Options{NoSync: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	},
+// each runs a test of the protocol on every store there is. open gives an empty output.
+func each(t *testing.T, test func(t *testing.T, open func() storage.Store)) {
+	t.Run("mem", func(t *testing.T) {
+		test(t, func() storage.Store { return mem.New() })
+	})
+	t.Run("local", func(t *testing.T) {
+		test(t, func() storage.Store {
+			s, err := local.New(t.TempDir(), local.Options{NoSync: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		})
+	})
+	t.Run("s3", func(t *testing.T) {
+		server := s3server.ForTest(t, s3server.VersityGW)
+		n := 0
+		test(t, func() storage.Store {
+			n++
+			s, err := s3.New(s3server.Bucket, fmt.Sprintf("out-%d", n), s3.Options{
+				Endpoint:    server.Endpoint,
+				Credentials: s3.Credentials{AccessKey: server.AccessKey, SecretKey: server.SecretKey},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		})
+	})
 }
 
 // leader is the part a leader plays for a job that succeeds. It goes on from where an earlier one came to.
@@ -99,42 +120,42 @@ func (l leader) run(ctx context.Context) error {
 
 func TestCommitCrash(t *testing.T) {
 	const n = 5
-	for name, open := range stores {
+	each(t, func(t *testing.T, open func() storage.Store) {
 		for _, how := range []crash.How{crash.Before, crash.After, crash.Unknown} {
 			for at := 1; ; at++ {
-				store := open(t)
+				store := open()
 				parts := stage(t, store, n)
 				committed := false
 				dying := crash.New(store, at, how)
 				err1 := leader{dying, &committed, parts}.run(t.Context())
 				if how == crash.Unknown && err1 != nil {
-					t.Errorf("%s: a lost answer to call %d: %v", name, at, err1)
+					t.Errorf("a lost answer to call %d: %v", at, err1)
 				}
 				if slices.Contains(keys(t, store), SuccessKey) && len(keys(t, store)) != n+2 {
-					t.Fatalf("%s: success before the parts: %v", name, keys(t, store))
+					t.Fatalf("success before the parts: %v", keys(t, store))
 				}
 				for range 2 { // and a third leader
 					if err := (leader{store, &committed, parts}).run(t.Context()); err != nil {
-						t.Fatalf("%s: after death %d at call %d (%v): %v", name, how, at, err1, err)
+						t.Fatalf("after death %d at call %d (%v): %v", how, at, err1, err)
 					}
 				}
 				m, err := ReadManifest(t.Context(), store)
 				if err != nil || len(m.Parts) != n || m.Job != "job" || len(keys(t, store)) != n+2 {
-					t.Fatalf("%s: %+v, %v, %v", name, m, err, keys(t, store))
+					t.Fatalf("%+v, %v, %v", m, err, keys(t, store))
 				}
 				if !dying.Hit() {
 					break
 				}
 			}
 		}
-	}
+	})
 }
 
 // Two leaders, one of them deposed and not yet aware of it, do the same work at once.
 func TestCommitTogether(t *testing.T) {
-	for name, open := range stores {
-		for range 20 {
-			store := open(t)
+	each(t, func(t *testing.T, open func() storage.Store) {
+		for range 4 {
+			store := open()
 			parts := stage(t, store, 40)
 			var wg sync.WaitGroup
 			failed := make([]error, 2)
@@ -144,10 +165,10 @@ func TestCommitTogether(t *testing.T) {
 			}
 			wg.Wait()
 			if err := errors.Join(failed...); err != nil || len(keys(t, store)) != 41 {
-				t.Fatalf("%s: %v, %v", name, err, keys(t, store))
+				t.Fatalf("%v, %v", err, keys(t, store))
 			}
 		}
-	}
+	})
 }
 
 // giveUp is the part a leader plays for a job that failed.
@@ -156,44 +177,44 @@ func giveUp(ctx context.Context, store storage.Store, parts []Staged) error {
 }
 
 func TestGiveUpCrash(t *testing.T) {
-	for name, open := range stores {
+	each(t, func(t *testing.T, open func() storage.Store) {
 		for _, how := range []crash.How{crash.Before, crash.After, crash.Unknown} {
 			for at := 1; ; at++ {
-				store := open(t)
+				store := open()
 				parts := stage(t, store, 3)
 				if err := Claim(t.Context(), store, "job", running); err != nil {
 					t.Fatal(err)
 				}
 				dying := crash.New(store, at, how)
 				if err := giveUp(t.Context(), dying, parts); how == crash.Unknown && err != nil {
-					t.Errorf("%s: a lost answer to call %d: %v", name, at, err)
+					t.Errorf("a lost answer to call %d: %v", at, err)
 				}
 				if err := giveUp(t.Context(), store, parts); err != nil {
 					t.Fatal(err)
 				}
 				var lost *LostError
 				if err := Publish(t.Context(), store, parts); !errors.As(err, &lost) || len(lost.Keys) != 3 {
-					t.Fatalf("%s: discarded parts came back: %v", name, err)
+					t.Fatalf("discarded parts came back: %v", err)
 				}
 				if err := Claim(t.Context(), store, "next", running); err != nil {
-					t.Errorf("%s: the next job: %v", name, err)
+					t.Errorf("the next job: %v", err)
 				}
 				if err := Empty(t.Context(), store, "out"); err != nil {
-					t.Errorf("%s: %v", name, err)
+					t.Errorf("%v", err)
 				}
 				// The first leader wakes up late: the claim is not its any more.
 				if err := giveUp(t.Context(), store, parts); err != nil {
 					t.Fatal(err)
 				}
 				if err := Claim(t.Context(), store, "third", running); !errs.Is(err, errs.Conflict) || !strings.Contains(err.Error(), "next") {
-					t.Errorf("%s: a late release took away another's claim: %v", name, err)
+					t.Errorf("a late release took away another's claim: %v", err)
 				}
 				if !dying.Hit() {
 					break
 				}
 			}
 		}
-	}
+	})
 }
 
 func TestClaim(t *testing.T) {
@@ -232,8 +253,8 @@ func TestClaim(t *testing.T) {
 
 // Of many jobs that want one output, one gets it.
 func TestClaimRace(t *testing.T) {
-	for name, open := range stores {
-		store := open(t)
+	each(t, func(t *testing.T, open func() storage.Store) {
+		store := open()
 		var wg sync.WaitGroup
 		failed := make([]error, 8)
 		for i := range failed {
@@ -245,13 +266,13 @@ func TestClaimRace(t *testing.T) {
 			if err == nil {
 				won++
 			} else if !errs.Is(err, errs.Conflict) {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%v", err)
 			}
 		}
 		if won != 1 {
-			t.Errorf("%s: %d jobs have the output", name, won)
+			t.Errorf("%d jobs have the output", won)
 		}
-	}
+	})
 }
 
 func TestEmpty(t *testing.T) {
@@ -280,8 +301,8 @@ func TestEmpty(t *testing.T) {
 }
 
 func TestPublishLost(t *testing.T) {
-	for name, open := range stores {
-		store := open(t)
+	each(t, func(t *testing.T, open func() storage.Store) {
+		store := open()
 		parts := stage(t, store, 30)
 		if err := Discard(t.Context(), store, []Staged{parts[20], parts[7]}); err != nil {
 			t.Fatal(err)
@@ -290,23 +311,23 @@ func TestPublishLost(t *testing.T) {
 			var lost *LostError
 			err := Publish(t.Context(), store, parts)
 			if !errors.As(err, &lost) || !slices.Equal(lost.Keys, []string{"part-00007.tsv", "part-00020.tsv"}) {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%v", err)
 			}
 			if n := len(keys(t, store)); n != 28 {
-				t.Errorf("%s: %d parts are visible", name, n)
+				t.Errorf("%d parts are visible", n)
 			}
 		}
 		again := stage(t, store, 1)
 		if err := Publish(t.Context(), store, again); !errs.Is(err, errs.Conflict) || !strings.Contains(err.Error(), again[0].Key) {
-			t.Errorf("%s: another's part: %v", name, err)
+			t.Errorf("another's part: %v", err)
 		}
 		if err := Discard(t.Context(), store, append(parts, again...)); err != nil {
 			t.Error(err)
 		}
 		if n := len(keys(t, store)); n != 28 {
-			t.Errorf("%s: discarding took visible parts away, %d are left", name, n)
+			t.Errorf("discarding took visible parts away, %d are left", n)
 		}
-	}
+	})
 }
 
 func TestSucceed(t *testing.T) {

@@ -30,7 +30,7 @@ func RunSource(t *testing.T, open func(t *testing.T) (src storage.Source, put fu
 			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 			defer stop()
 			src, put := open(t)
-			check(&sourceSuite{suite: suite{T: t, ctx: ctx}, src: src, put: put})
+			check(&sourceSuite{suite: suite{TB: t, ctx: ctx}, src: src, put: put})
 		})
 	}
 }

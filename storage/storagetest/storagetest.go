@@ -37,7 +37,7 @@ func RunPair(t *testing.T, open func(t *testing.T) (a, b storage.Store)) {
 				ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
 				defer stop()
 				a, b := open(t)
-				s.check(&suite{T: t, ctx: ctx, a: a, b: b})
+				s.check(&suite{TB: t, ctx: ctx, a: a, b: b})
 			})
 		}
 	}
@@ -51,7 +51,7 @@ type sentence struct {
 
 // suite is one test's view of the two handles, with helpers that fail the test.
 type suite struct {
-	*testing.T
+	testing.TB
 	ctx  context.Context
 	a, b storage.Store
 }

@@ -85,13 +85,11 @@ func (c *collector) add(ctx context.Context, b *boundary.Pairs) error {
 	n := c.t.Partitions
 	for i := range b.Len() {
 		key := b.Key(i)
-		part := 0
-		if b.Parts != nil {
-			if part = int(b.Parts[i]); part < 0 || part >= n {
-				return errs.New(errs.UserCode, "the plugin put key %.40q into partition %d of %d", key, part, n)
-			}
-		} else {
+		var part int
+		if b.Parts == nil {
 			part = codec.Partition(key, n)
+		} else if part = int(b.Parts[i]); part < 0 || part >= n {
+			return errs.New(errs.UserCode, "the plugin put key %.40q into partition %d of %d", key, part, n)
 		}
 		if c.sorter.Add(part, key, b.Val(i)) {
 			continue
@@ -286,50 +284,4 @@ func (s *sortedPairs) Next() (*runs.Pair, error) {
 	s.p.Part, s.p.Packed = part, packed
 	s.p.Key, s.p.Val, _ = rows.CutPacked(packed)
 	return &s.p, nil
-}
-
-// partSink writes the pairs of a map-only attempt to its part as they come.
-type partSink struct {
-	part table.PartWriter
-	cols *table.Columns
-}
-
-func newPartSink(ctx context.Context, t *Task, d *Deps) (*partSink, error) {
-	schema, err := table.Schema(t.Stage)
-	if err != nil {
-		return nil, err
-	}
-	part, err := d.Part(ctx, schema)
-	if err != nil {
-		return nil, err
-	}
-	cols, err := table.NewColumns(t.Stage, part, int(min(max(t.Memory/8, 1<<10), 1<<20)))
-	if err != nil {
-		part.Abort()
-		return nil, err
-	}
-	return &partSink{part: part, cols: cols}, nil
-}
-
-func (p *partSink) add(ctx context.Context, b *boundary.Pairs) error {
-	for i := range b.Len() {
-		if err := p.cols.Append(b.Key(i), b.Val(i)); err != nil {
-			return err
-		}
-	}
-	return context.Cause(ctx)
-}
-
-func (p *partSink) finish(ctx context.Context, res *Result) error {
-	if err := p.cols.Flush(); err != nil {
-		return err
-	}
-	res.Tally.RowsOut = uint64(p.cols.Rows())
-	p.cols.Close()
-	return p.part.Stage(ctx)
-}
-
-func (p *partSink) abort() {
-	p.cols.Close()
-	p.part.Abort()
 }

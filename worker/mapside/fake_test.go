@@ -72,7 +72,6 @@ func (p *plugin) Send(ctx context.Context, b *rows.Records) error {
 		close(p.failed)
 		return io.EOF
 	}
-	type pair struct{ part, key string }
 	byPart := map[int][]string{}
 	var order []string
 	for i := range b.Len() {

@@ -159,7 +159,7 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 func receive(ctx context.Context, m Mapper, s sink) error {
 	for {
 		b, err := m.Recv()
-		if err == io.EOF {
+		if err == io.EOF { //nolint:errorlint // a wrapped EOF is a stream cut short, not its end
 			return nil
 		}
 		if err != nil {
@@ -197,7 +197,7 @@ func count(t *Task, m Mapper, tally *sessionv1.Tally) error {
 			}
 			text += s.Error
 		}
-		return errs.New(errs.UserCode, "%s", text)
+		return errs.New(errs.Invalid, "%s", text) // another attempt would find the same
 	}
 	return nil
 }

@@ -33,12 +33,9 @@ func (p *packer) pack(c Codec, raw []byte) (out []byte, ok bool, err error) {
 		if cap(p.buf) < len(raw) {
 			p.buf = make([]byte, len(raw))
 		}
-		n, err := p.lz4.CompressBlock(raw, p.buf[:len(raw)])
 		// A block that does not fit its own size gives 0 or an error; either way it stays as it is.
-		if err != nil || n == 0 || n >= len(raw) {
-			return nil, false, nil
-		}
-		return p.buf[:n], true, nil
+		n, tooLong := p.lz4.CompressBlock(raw, p.buf[:len(raw)])
+		return p.buf[:n], tooLong == nil && 0 < n && n < len(raw), nil
 	case Zstd:
 		if p.zstd == nil {
 			p.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),

@@ -2,6 +2,7 @@ package runs
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"io"
 	"os"
@@ -191,7 +192,7 @@ func (c *cursor) fill(n int) (err error) {
 	k := copy(c.buf, c.window)
 	want := min(int64(len(c.buf)-k), c.r.Len-c.at)
 	got, err := c.file.ReadAt(c.buf[k:k+int(want)], c.r.Off+c.at)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return DiskError("read run", c.r.Path, err)
 	}
 	c.at += int64(got)

@@ -2,6 +2,7 @@ package runs
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -107,7 +108,7 @@ func (r *File) Section(part int) (Range, error) {
 // ReadAt reads bytes of the file, as io.ReaderAt; its errors name the file.
 func (r *File) ReadAt(b []byte, off int64) (int, error) {
 	n, err := r.f.ReadAt(b, off)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = DiskError("read run", r.path, err)
 	}
 	return n, err

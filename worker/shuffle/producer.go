@@ -111,7 +111,7 @@ func (p *producer) try(ctx context.Context) error {
 	refused := -1 // a run found damaged at its producer, of which frames may still come
 	for {
 		m, err := stream.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if p.cur < len(p.src.GetTasks()) {
 				return errs.New(errs.Unavailable, "the stream ended %d runs early", len(p.src.GetTasks())-p.cur)
 			}

@@ -13,6 +13,7 @@
 package shuffle
 
 import (
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -76,7 +77,7 @@ func (s *Server) send(req *shufflev1.FetchRequest, i uint32, run *shufflev1.RunR
 		// A frame is the transport's until it is on the wire, which Send does not wait for: each has its own memory.
 		body := make([]byte, min(sec.Len-at, frame.MaxBody))
 		if n, err := f.ReadAt(body, sec.Off+at); n < len(body) {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = fmt.Errorf("read run %s: ends early", path)
 			}
 			return missing(err.Error())

@@ -3,13 +3,11 @@
 package table
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
@@ -35,12 +33,11 @@ func Fields(schema []byte) ([]arrow.Field, error) {
 	if len(schema) == 0 {
 		return nil, nil
 	}
-	r, err := ipc.NewReader(bytes.NewReader(schema))
+	s, err := codec.UnmarshalSchema(schema)
 	if err != nil {
-		return nil, errs.New(errs.UserCode, "schema of the plugin: %w", err)
+		return nil, errs.E(errs.UserCode, "plugin", "", err)
 	}
-	defer r.Release()
-	return r.Schema().Fields(), nil
+	return s.Fields(), nil
 }
 
 // Columns turns pairs into batches. It is not safe for concurrent use.
