@@ -21,6 +21,9 @@ var pluginArgs = []string{"--", "-lower"}
 // The test binary is a plugin too, when a worker or "mrctl run" starts it as one.
 func TestMain(m *testing.M) {
 	if os.Getenv(boundary.Handshake.MagicCookieKey) == "" {
+		if err := os.Setenv("TZ", "UTC"); err != nil { // the golden tables have times in them
+			panic(err)
+		}
 		os.Exit(m.Run())
 	}
 	flag.Bool("lower", false, "fold case")

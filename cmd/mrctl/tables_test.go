@@ -36,12 +36,6 @@ func golden(t *testing.T, name string, got []byte) {
 // noon is the moment at which the golden tables are printed.
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
-func inUTC(t *testing.T) {
-	old := time.Local
-	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = old })
-}
-
 func at(d time.Duration) int64 { return noon.Add(d).UnixNano() }
 
 var (
@@ -72,7 +66,6 @@ var (
 )
 
 func TestTables(t *testing.T) {
-	inUTC(t)
 	for name, print := range map[string]func(*bytes.Buffer) error{
 		"jobs.txt": func(b *bytes.Buffer) error {
 			return printJobs(b, []*controlv1.JobStatus{queued, broken, done, running}, noon)

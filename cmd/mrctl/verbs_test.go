@@ -29,7 +29,6 @@ func wants(t *testing.T, code int, stdout, stderr string, args ...string) {
 }
 
 func TestVerbsAskTheLeader(t *testing.T) {
-	inUTC(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	store, dir := testStore(t)
 	f := &fakeLeader{
@@ -68,7 +67,6 @@ func TestVerbsAskTheLeader(t *testing.T) {
 }
 
 func TestVerbsWithoutLeader(t *testing.T) {
-	inUTC(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	store, dir := testStore(t)
 	id := ledger.NewJobID()

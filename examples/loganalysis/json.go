@@ -77,7 +77,7 @@ func number(v any) (float64, bool) {
 	case float64:
 		return v, true
 	case string:
-		var n json.Number = json.Number(v)
+		n := json.Number(v)
 		f, err := n.Float64()
 		return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
 	}

@@ -52,7 +52,7 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer server.Stop()
+	defer func() { _ = server.Stop() }() // the process ends with this one anyway
 	say("MinIO serves at %s", server.Endpoint)
 	src, tree, err := upload(ctx, server)
 	if err != nil {

@@ -176,7 +176,7 @@ func (t *Table[V]) All(yield func(key []byte, val *V) bool) {
 		if s.meta == 0 {
 			continue
 		}
-		key := short[:]
+		var key []byte
 		if n := s.len(); n <= inline {
 			binary.LittleEndian.PutUint64(short[:], s.k0)
 			binary.LittleEndian.PutUint64(short[8:], s.k1)

@@ -80,4 +80,6 @@ func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[storag
 }
 
 // Delete implements storage.Store.
-func (s *Store) Delete(ctx context.Context, key string) error { return s.below.Delete(ctx, s.prefix+key) }
+func (s *Store) Delete(ctx context.Context, key string) error {
+	return s.below.Delete(ctx, s.prefix+key)
+}

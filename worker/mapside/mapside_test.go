@@ -138,6 +138,11 @@ func TestWordCountEqualsMap(t *testing.T) {
 						}
 						got, n := counts(t, res.RunPath, p.place)
 						if !mapsEqual(got, want) {
+							for k, v := range want {
+								if got[k] != v {
+									t.Logf("%q: %d, want %d", k, got[k], v)
+								}
+							}
 							t.Fatalf("seed %d, %d bytes: %d words, want %d", seed, memory, len(got), len(want))
 						}
 						if fold == pluginv1.Stage_FOLD_SUM && n != len(want) {
