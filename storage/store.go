@@ -109,3 +109,11 @@ type Pending struct {
 type Sweeper interface {
 	PendingOf(ctx context.Context, key string) ([]Pending, error)
 }
+
+// Places finds what URIs name: a folder path, or s3://bucket/key.
+type Places interface {
+	// Source gives where a URI's objects lie, and the key within.
+	Source(uri string) (src Source, key string, err error)
+	// Output gives a user's output folder as a store.
+	Output(uri string) (Store, error)
+}

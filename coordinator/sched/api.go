@@ -9,6 +9,10 @@
 //     sent is the WorkerLost of its worker).
 //  3. Call Step with Tick at the time NextWake gives.
 //  4. After Commit or End, make the decision durable and answer with Committed or Ended.
+//  5. Carry out Release before any later Start: the slots of a released job count as free at once.
+//
+// An event about something unknown (a job that has ended, a worker that is gone, an attempt reported twice) is ignored:
+// late and duplicated reports are part of the trade. Slices and maps inside events belong to the scheduler from then on.
 package sched
 
 import (
@@ -105,7 +109,7 @@ type Done struct {
 	ID       AttemptID
 	Worker   WorkerID
 	Digest   Digest    // maps
-	Consumed *Consumed // reduces
+	Consumed *Consumed // reduces: of the winning record; required where the job has maps
 }
 
 // Fail ends an attempt badly. Lost marks ends that are not the job's fault: they are not counted.
@@ -131,7 +135,7 @@ type Cancel struct {
 	Reason string
 }
 
-// Committed says that the job's output is published and its end is durable.
+// Committed says that the job's output is published and its end is durable. It answers Commit.
 type Committed struct{ Job JobID }
 
 // CommitFailed says that a commit cannot go on: the winners named are unusable (their staged parts are gone); they are
@@ -142,7 +146,8 @@ type CommitFailed struct {
 	Lost []TaskID
 }
 
-// Ended says that the failure or cancellation of a job is durable.
+// Ended says that the failure or cancellation of a job is durable. It answers End; in answer to Commit it says that the
+// driver has given the commit up for good and made that durable.
 type Ended struct{ Job JobID }
 
 // Tick says that time has passed.
@@ -166,6 +171,7 @@ func (Tick) event()         {}
 type Effect interface{ effect() }
 
 // Start orders an attempt. Sources, for a reduce, say where the chosen output of each map task lies: Sources[i] for map i.
+// The slice is shared between orders: read only.
 type Start struct {
 	Worker  WorkerID
 	ID      AttemptID
@@ -227,6 +233,8 @@ type Config struct {
 	StallAfter   time.Duration // a live job with no progress and no worker for so long fails; default 10 min
 	AttemptStall time.Duration // an attempt with no progress for so long is stopped and counted as failed; default 10 min, <0 never
 	MaxLosses    int           // a task lost with this many workers in a row is failed as their killer; default 8
+	StopGrace    time.Duration // a job told to end waits so long for its attempts to stop; default 10 s
+	StrayAfter   time.Duration // what a worker runs or holds of a job nobody admits is released after so long; default 1 min
 }
 
 // JobView is a snapshot of a job for people.

@@ -4,6 +4,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"os"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -38,4 +41,14 @@ func NewNonce() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
+}
+
+// NewIncarnation names this incarnation of this process: host, pid and 128 random bits.
+func NewIncarnation() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown" // the random bits alone tell incarnations apart
+	}
+	host, _, _ = strings.Cut(host, ".")
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), NewNonce())
 }

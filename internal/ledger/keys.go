@@ -41,14 +41,9 @@ func InboxKey(id string) string { return InboxPrefix + id }
 // EndedKey marks a job that is over.
 func EndedKey(id string) string { return EndedPrefix + id }
 
-// JobKey is a job's chain.
+// JobKey is a job's chain. Its plan lies beside it, at jobs/<id>/plan/; storage/dataset, which writes and reads plans, has
+// those keys.
 func JobKey(id string) string { return jobPrefix + id + "/job" }
-
-// PlanHeadKey is the last piece of a plan to be written: where it is, the plan is whole.
-func PlanHeadKey(id string) string { return jobPrefix + id + "/plan/head" }
-
-// PlanChunkKey is the n-th chunk of a plan.
-func PlanChunkKey(id string, n int) string { return fmt.Sprintf("%s%s/plan/%08d", jobPrefix, id, n) }
 
 // TaskKey is the record of a task's winning attempt under a generation of the job.
 func TaskKey(job string, stage int, phase TaskPhase, gen int32, index int) string {
@@ -69,3 +64,6 @@ func HistoryKey(id string) string { return jobPrefix + id + "/history" }
 
 // PluginKey is a plugin's binary by the sha256 of its bytes, in hex.
 func PluginKey(sha string) string { return "plugins/" + sha }
+
+// OutputFolder is where the parts of a job lie that names no output of its own.
+func OutputFolder(id string) string { return jobPrefix + id + "/out" }

@@ -17,8 +17,6 @@ func TestKeys(t *testing.T) {
 	for got, want := range map[string]string{
 		ledger.EpochKey(7):                                "lease.epochs/00000000000000000007",
 		ledger.JobKey("x"):                                "jobs/x/job",
-		ledger.PlanHeadKey("x"):                           "jobs/x/plan/head",
-		ledger.PlanChunkKey("x", 3):                       "jobs/x/plan/00000003",
 		ledger.TaskKey("x", 0, ledger.Reduce, 2, 17):      "jobs/x/t/0-reduce/2/00000017",
 		ledger.LogKey("x", 0, ledger.Map, 17, 1):          "jobs/x/logs/0-map-00000017.1",
 		ledger.PluginKey("abc"):                           "plugins/abc",

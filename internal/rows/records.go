@@ -10,13 +10,13 @@ type Records struct {
 	Origins    []Origin // where rows came from; ascending by Row, the first at row 0
 }
 
-// Origin says that row Row of a batch, and the rows after it up to the next origin, come from Object. The byte offset
-// of row r in it is Offset + (Off[r] - Off[Row]) when the batch is Terminated; otherwise only Row's own is known, and
-// a batch then has an origin for each row whose offset matters.
+// Origin says that row Row of a batch, and the rows after it up to the next origin, come from Object. Row r of them
+// begins at byte Offset + (Off[r] - Off[Row]) + (r - Row) * Gap of it.
 type Origin struct {
 	Row    int
 	Object string // the URI as planned
 	Offset int64  // bytes from the start of the (decompressed) object
+	Gap    int    // bytes of terminator that were left out after each row; 0 when the batch is Terminated
 }
 
 // Len is the number of records.
@@ -31,7 +31,7 @@ func (r *Records) Len() int {
 func (r *Records) Where(i int) (object string, offset int64, ok bool) {
 	for j := len(r.Origins) - 1; j >= 0; j-- {
 		if o := r.Origins[j]; o.Row <= i {
-			return o.Object, o.Offset + int64(r.Off[i]-r.Off[o.Row]), true
+			return o.Object, o.Offset + int64(r.Off[i]-r.Off[o.Row]) + int64(i-o.Row)*int64(o.Gap), true
 		}
 	}
 	return "", 0, false

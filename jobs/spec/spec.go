@@ -26,6 +26,9 @@ type Job struct {
 	// the store under plugins/<sha256>.
 	Plugins map[string]string `json:"plugins"`
 	Args    []string          `json:"args,omitempty"` // the plugin's own flags
+	// Stage is the plugin.v1.Stage (protobuf) the plugin described with these arguments: the planner relies on it, workers
+	// refuse a plugin that describes itself otherwise.
+	Stage []byte `json:"stage"`
 
 	Inputs       []string `json:"inputs"`                 // URIs: absolute paths or s3://bucket/key, globs allowed
 	InputFormat  string   `json:"input_format,omitempty"` // "lines" (default), "files", "records:N"
@@ -81,6 +84,9 @@ func (j Job) Check() error {
 		if !digestRE.MatchString(sum) {
 			return bad("plugins", "%s: %q is not a sha256 in hex", platform, sum)
 		}
+	}
+	if len(j.Stage) == 0 {
+		return bad("stage", "the plugin has not been asked what it is")
 	}
 	if len(j.Inputs) == 0 {
 		return bad("inputs", "there are none")

@@ -1,0 +1,110 @@
+# Everything that is done with this tree. `make help` lists it.
+#
+# Tools and test servers are built from pinned versions into a cache outside the tree, once; each says beforehand how
+# long that takes. Nothing else is downloaded but Go modules.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+MAKEFLAGS   += --no-print-directory
+
+GO          ?= go
+MRCTL_TOOLS ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/mrctl-tools
+export MRCTL_TOOLS
+# A Go workspace around this tree would change what the nested modules resolve to.
+export GOWORK := off
+
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS     := -s -w -X main.version=$(VERSION)
+
+# Versions of what is built from tools/ are those of its go.mod files; internal/lint holds the two together.
+GOLANGCI    := $(MRCTL_TOOLS)/golangci-v2.15.0/golangci-lint
+BUF         := $(MRCTL_TOOLS)/buf-v1.75.0/buf
+GEN_GO      := $(MRCTL_TOOLS)/protoc-gen-go-v1.36.12/protoc-gen-go
+GEN_GRPC    := $(MRCTL_TOOLS)/protoc-gen-go-grpc-v1.6.2/protoc-gen-go-grpc
+GOTESTSUM   := $(MRCTL_TOOLS)/gotestsum-v1.13.0/gotestsum
+VERSITYGW   := $(MRCTL_TOOLS)/versitygw-v1.8.0/versitygw
+MINIO       := $(MRCTL_TOOLS)/minio/minio
+
+VERSITYGW_PKG := github.com/versity/versitygw/cmd/versitygw@v1.8.0
+MINIO_PKG     := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
+
+# gotestsum repeats the failures at the end; without it go test says the same, once.
+TEST = $(if $(wildcard $(GOTESTSUM)),$(GOTESTSUM) --format standard-quiet --,$(GO) test)
+
+.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim tools clean help
+
+build: ## bin/mrctl, static
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mrctl ./cmd/mrctl
+
+test: $(VERSITYGW) ## unit tests with the race detector, then the integration tests without it
+	$(TEST) -race -timeout 12m $$($(GO) list ./... | grep -v /integration)
+	$(TEST) -timeout 12m ./integration/...
+
+test-minio: $(MINIO) $(VERSITYGW) ## the storage tests against a real MinIO as well
+	MRCTL_TEST_MINIO=1 $(TEST) -count=1 -timeout 12m ./storage/...
+
+RUNS ?= 10000
+sim: ## RUNS=10000 seeded runs of the lease and records simulator
+	MRCTL_SIM_RUNS=$(RUNS) $(TEST) -count=1 -timeout 4h -v ./coordinator/simtest
+
+lint: $(GOLANGCI) proto-check ## golangci-lint, the rules of internal/lint, buf lint, generated code up to date
+	$(GOLANGCI) run ./...
+	$(GOLANGCI) fmt --diff ./...
+	$(GO) test -count=1 ./internal/lint
+
+fmt: $(GOLANGCI) $(BUF) ## formats Go and protobuf sources
+	$(GOLANGCI) fmt ./...
+	$(BUF) format -w
+
+proto: $(BUF) $(GEN_GO) $(GEN_GRPC) ## generates api/**/*.pb.go
+	PATH="$(dir $(GEN_GO)):$(dir $(GEN_GRPC)):$$PATH" $(BUF) generate
+
+proto-check: $(BUF) $(GEN_GO) $(GEN_GRPC) ## protobuf sources are in order, and what is generated from them is up to date
+	$(BUF) lint
+	PATH="$(dir $(GEN_GO)):$(dir $(GEN_GRPC)):$$PATH" ./tools/proto-check $(BUF)
+
+demo: build ## word count over this README on this machine
+	bin/mrctl run ./examples/wordcount -o - README.md
+
+cluster-demo: build $(MINIO) ## three coordinators and three workers over MinIO; the leader and a worker are killed
+	$(GO) run ./integration/demo
+
+tools: $(GOLANGCI) $(BUF) $(GEN_GO) $(GEN_GRPC) $(GOTESTSUM) $(VERSITYGW) $(MINIO) ## builds all tools and test servers
+
+clean: ## removes what was built here; the tools stay
+	rm -rf bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# build-tool DIR,PACKAGE,SAYS: builds a tool of the nested module in DIR.
+define build-tool
+	@echo "building $(notdir $@) ($(3) on 2 cores the first time)"
+	@mkdir -p $(dir $@)
+	CGO_ENABLED=0 $(GO) -C $(1) build -trimpath -o $@.new $(2)
+	@mv $@.new $@
+endef
+
+# install-server PACKAGE@VERSION,SAYS: builds a server as its authors pinned it.
+define install-server
+	@echo "building $(notdir $@) ($(2) on 2 cores the first time)"
+	@mkdir -p $(dir $@).new
+	CGO_ENABLED=0 GOBIN=$(dir $@).new $(GO) install $(1)
+	@mv $(dir $@).new/$(notdir $@) $@ && rmdir $(dir $@).new
+endef
+
+$(GOLANGCI):
+	$(call build-tool,tools/lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,about 5 minutes)
+$(BUF):
+	$(call build-tool,tools/buf,github.com/bufbuild/buf/cmd/buf,about 5 minutes)
+$(GEN_GO):
+	$(call build-tool,tools,google.golang.org/protobuf/cmd/protoc-gen-go,some seconds)
+$(GEN_GRPC):
+	$(call build-tool,tools,google.golang.org/grpc/cmd/protoc-gen-go-grpc,some seconds)
+$(GOTESTSUM):
+	$(call build-tool,tools,gotest.tools/gotestsum,20 seconds)
+$(VERSITYGW):
+	$(call install-server,$(VERSITYGW_PKG),about 4 minutes)
+$(MINIO):
+	$(call install-server,$(MINIO_PKG),about 8 minutes)

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/storage/locate"
+	"github.com/mrctl/mrctl/storage/output"
+)
+
+// resolverOf says how buckets and folders are reached, by --config and --s3-endpoint.
+func resolverOf(c *cli.Context) (*locate.Resolver, error) {
+	cfg, err := locate.Load(c.String(flagConfig))
+	if err != nil {
+		return nil, err
+	}
+	if given := c.String(flagEndpoint); given != "" {
+		cfg.S3Endpoint = given
+	}
+	return locate.New(cfg)
+}
+
+// checkOutput refuses an output that is not empty, before anything is started. surely says that it has to be looked into:
+// a client that only submits may lack the right to, where the workers have it.
+func checkOutput(ctx context.Context, r *locate.Resolver, uri string, surely bool) error {
+	if uri == "" {
+		return nil
+	}
+	if info, err := os.Stat(uri); locate.IsLocal(uri) && (errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir()) {
+		if err == nil {
+			return errs.New(errs.Invalid, "output %s: it is a file; name a folder", uri)
+		}
+		return nil // it is made when there is something to put into it
+	}
+	store, err := r.Output(uri)
+	if err == nil {
+		err = output.Empty(ctx, store, uri)
+	}
+	if err != nil && !surely && !errs.Is(err, errs.Invalid) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/storage/dataset"
+	"github.com/mrctl/mrctl/storage/output"
+)
+
+// stdout is the -o that prints the result.
+const stdout = "-"
+
+// jobFlags are the flags of run and submit that describe the job.
+func jobFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "`DIR|URI` for the result, a folder that is empty or not there yet; - prints it"},
+		&cli.StringFlag{Name: "input-format", Usage: "lines, files or records:N (N bytes each)", DefaultText: "lines"},
+		&cli.StringFlag{Name: "output-format", Usage: "tsv or records", DefaultText: "tsv"},
+		&cli.StringFlag{Name: "decompress", Usage: "auto (by file name: .gz, .zst) or none", DefaultText: "auto"},
+		&cli.IntFlag{Name: "partitions", Usage: "`N` parts of the result, and reduce tasks", DefaultText: "by the size of the input"},
+		&cli.StringFlag{Name: "split-size", Usage: "`BYTES` of input for a map task", DefaultText: "128MiB, less for small inputs"},
+		&cli.IntFlag{Name: "max-attempts", Usage: "give up when a task has failed `N` times", DefaultText: "4"},
+		&cli.Int64Flag{Name: "max-bad-records", Value: -1, Usage: "fail when more than `N` records are bad; they are set aside and counted", DefaultText: "any number"},
+		&cli.StringFlag{Name: "max-record", Usage: "a record above `BYTES` is bad", DefaultText: "a quarter of the memory, at most 256MiB"},
+		&cli.IntFlag{Name: "priority", Usage: "jobs of a higher `N` go first", DefaultText: "0"},
+		&cli.StringFlag{Name: "request-id", Usage: "submitting the same `ID` again gives the same job"},
+	}
+}
+
+// jobOf turns flags into a job, without the plugin.
+func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
+	job = spec.Job{
+		InputFormat:   c.String("input-format"),
+		OutputFormat:  c.String("output-format"),
+		Decompress:    c.String("decompress"),
+		Partitions:    c.Int("partitions"),
+		MaxAttempts:   c.Int("max-attempts"),
+		MaxBadRecords: c.Int64("max-bad-records"),
+		Priority:      c.Int("priority"),
+		RequestID:     c.String("request-id"),
+		SharedFS:      c.Bool("shared-fs"),
+	}
+	if err := dataset.CheckFormat(job.InputFormat); err != nil {
+		return job, err
+	}
+	if err := output.CheckFormat(job.OutputFormat); err != nil {
+		return job, err
+	}
+	if job.SplitSize, err = sizeFlag(c, "split-size", 0); err != nil {
+		return job, err
+	}
+	if job.MaxRecord, err = sizeFlag(c, "max-record", 0); err != nil {
+		return job, err
+	}
+	for _, uri := range inputs {
+		if uri, err = absolute(uri); err != nil {
+			return job, err
+		}
+		job.Inputs = append(job.Inputs, uri)
+	}
+	if out := c.String("o"); out != "" && out != stdout {
+		if job.Output, err = absolute(out); err != nil {
+			return job, err
+		}
+	}
+	return job.WithDefaults(), nil
+}
+
+// sizeFlag reads a flag that is a number of bytes; one that was not given is 0.
+func sizeFlag(c *cli.Context, name string, whole int64) (int64, error) {
+	s := c.String(name)
+	if s == "" {
+		return 0, nil
+	}
+	n, err := parseSize(s, whole)
+	if err != nil {
+		return 0, next(err, "mrctl %s --help explains --%s", c.Command.Name, name)
+	}
+	return n, nil
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/worker/pluginhost"
+)
+
+// order is a job on its way from flags to the inbox of a cluster.
+type order struct {
+	id     string
+	job    spec.Job
+	plugin *plugin
+}
+
+// checkOrder finds what is wrong with a job before anything is started or stored: its inputs, its output, its plugin
+// and the plugin's flags. scratch is a folder for what is built; local says that the job runs in this process.
+func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch string, local bool) error {
+	for _, uri := range o.job.Inputs {
+		if err := checkInput(uri); err != nil {
+			return err
+		}
+	}
+	if err := checkOutput(c.Context, cl.resolver, o.job.Output, local); err != nil {
+		return err
+	}
+	var err error
+	if o.plugin, err = resolvePlugin(c.Context, c.Args().First(), scratch, p.stderr); err != nil {
+		return err
+	}
+	about, err := o.plugin.check(c.Context, cl.store, p.plugin)
+	if err != nil {
+		return err
+	}
+	o.job.Name, o.job.Args = o.plugin.name, p.plugin
+	o.job.Stage, err = proto.Marshal(about.Stages[0])
+	return err
+}
+
+// place stores the plugin for the platforms that need it and puts the job into the inbox.
+func (p *program) place(ctx context.Context, cl *cluster, o *order, platforms []string) error {
+	var err error
+	if o.job.Plugins, err = o.plugin.upload(ctx, cl.store, platforms, p.stderr); err != nil {
+		return err
+	}
+	o.job.Submitted = time.Now().UTC()
+	if err := o.job.Check(); err != nil {
+		return err
+	}
+	return ledger.SubmitInbox(ctx, cl.store, o.id, o.job)
+}
+
+// asksForHelp says that the plugin's own flags ask for its help.
+func (p *program) asksForHelp() bool {
+	return slices.ContainsFunc(p.plugin, func(a string) bool { return a == "-h" || a == "-help" || a == "--help" })
+}
+
+// printPluginHelp lists the flags of a plugin.
+func (p *program) printPluginHelp(ctx context.Context, arg, scratch string) error {
+	pl, err := resolvePlugin(ctx, arg, scratch, p.stderr)
+	if err != nil {
+		return err
+	}
+	if pl.digest != "" {
+		return errs.New(errs.Invalid, "plugin %s: its flags are known when it is given as a binary or a folder", arg)
+	}
+	desc, err := pluginhost.DescribeBinary(ctx, pl.binaries[here], nil)
+	if err != nil {
+		return errs.E(errs.Invalid, "plugin", arg, err)
+	}
+	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	if len(desc.Flags) == 0 {
+		fmt.Fprintf(t, "%s has no flags\n", arg)
+	} else {
+		fmt.Fprintf(t, "Flags of %s, given after --:\n", arg)
+	}
+	for _, f := range desc.Flags {
+		usage := strings.ReplaceAll(f.Usage, "\n", " ")
+		if f.DefaultValue != "" && !(f.IsBool && f.DefaultValue == "false") {
+			usage += fmt.Sprintf(" (default %s)", f.DefaultValue)
+		}
+		fmt.Fprintf(t, "  -%s\t%s\n", f.Name, usage)
+	}
+	return t.Flush()
+}

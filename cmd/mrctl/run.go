@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	controlv1 "github.com/mrctl/mrctl/api/control/v1"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/storage/local"
+)
+
+func (p *program) runCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "run",
+		Usage:     "run a job here and wait for it",
+		ArgsUsage: "PLUGIN INPUT... [-- plugin flags]",
+		Description: `Runs coordinator and worker within this process. PLUGIN is a folder with a Go program, a binary, or sha256:... of
+one in the store. INPUT is a path, a folder (all files below it but those that begin with . or _), a glob, an s3:// URI, or - for
+standard input. The result is printed unless -o names a folder; that one has to be empty or not there yet.
+
+  mrctl run ./examples/wordcount README.md
+  mrctl run ./examples/wordcount -o counts --partitions 8 --memory 512MiB 'src/**/*.go'
+  mrctl run ./examples/loganalysis access.log.gz -- -by status
+  mrctl run ./examples/loganalysis access.log -- --help      the plugin's own flags`,
+		Flags: append(jobFlags(),
+			&cli.IntFlag{Name: "slots", Usage: "`N` tasks at a time", DefaultText: "the number of cores"},
+			&cli.StringFlag{Name: "memory", Usage: "hold at most `BYTES`, such as 256MiB, 1GiB or 25%", DefaultText: defaultMemory + " of this machine's"},
+		),
+		Action: p.runJob,
+	}
+}
+
+func (p *program) runJob(c *cli.Context) (err error) {
+	if err := needArgs(c, 1, -1); err != nil {
+		return err
+	}
+	if p.asksForHelp() {
+		return p.withTempDir(func(dir string) error { return p.printPluginHelp(c.Context, c.Args().First(), dir) })
+	}
+	if c.NArg() < 2 {
+		return next(errs.New(errs.Invalid, "run: no input was given"), "name files or folders after the plugin, or - for standard input")
+	}
+	prints := c.String("o") == "" || c.String("o") == stdout
+	if prints && c.Bool(flagJSON) {
+		return next(errs.New(errs.Invalid, "run: --json and the rows of the result both want stdout"), "name a folder for the rows with -o")
+	}
+	memory, slots, err := capacity(c)
+	if err != nil {
+		return err
+	}
+	o := &order{}
+	if o.job, err = jobOf(c, c.Args().Tail()); err != nil {
+		return err
+	}
+	o.id = ledger.JobIDFor(o.job)
+	room, err := p.newRoom(c, o.id)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, room.leave(o.job.Plugins == nil)) }()
+	if err := p.spoolInput(o, room.scratch); err != nil {
+		return err
+	}
+	if err := p.checkOrder(c, room.cluster, o, room.scratch, true); err != nil {
+		return err
+	}
+	log, closeLog, err := p.runLog(c, room)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+
+	// The servers outlive an interrupt: they carry the cancelling out. If one of them ends by itself, so does the watching.
+	ctx, fail := context.WithCancelCause(c.Context)
+	defer fail(nil)
+	stop, err := p.embed(fail, workerConfig{
+		coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver,
+			Private: room.own != nil, Log: log, Version: versionText()},
+		Scratch: filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory,
+	})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := p.place(ctx, room.cluster, o, nil); err != nil {
+		return causeOf(ctx, err)
+	}
+	room.cluster.nudge(ctx, callTries)
+	s, err := p.followIn(ctx, c, room.cluster, o.id)
+	if errors.Is(err, errInterrupted) {
+		return errors.Join(err, p.cancelNow(c, room.cluster, o.id))
+	}
+	if err != nil {
+		return err
+	}
+	stop()
+	if s.Phase == controlv1.JobStatus_PHASE_DONE && prints {
+		if err := printParts(c.Context, p.stdout, room.cluster, o.id); err != nil {
+			return err
+		}
+	}
+	return p.conclude(c, room.cluster, s)
+}
+
+// capacity reads --memory and --slots.
+func capacity(c *cli.Context) (memory int64, slots int, err error) {
+	whole := machineMemory()
+	text := c.String("memory")
+	if text == "" {
+		text = defaultMemory
+		if whole == 0 {
+			text = "1GiB" // the machine does not say what it has
+		}
+	}
+	if memory, err = parseSize(text, whole); err != nil {
+		return 0, 0, err
+	}
+	if slots = c.Int("slots"); !c.IsSet("slots") {
+		slots = defaultSlots()
+	}
+	if slots < 1 {
+		return 0, 0, errs.New(errs.Invalid, "--slots %d: a worker needs one at least", slots)
+	}
+	return memory, slots, nil
+}
+
+// room is where a run takes place: a store and a folder for scratch, its own unless --store names a cluster.
+type room struct {
+	cluster *cluster
+	scratch string
+	own     *pastRun // nil with --store
+	unlock  func()
+}
+
+func (p *program) newRoom(c *cli.Context, id string) (*room, error) {
+	base, err := home()
+	if err != nil {
+		return nil, err
+	}
+	if c.String(flagStore) != "" {
+		cl, err := openCluster(c)
+		if err != nil {
+			return nil, err
+		}
+		scratch := filepath.Join(base, "scratch", id)
+		return &room{cluster: cl, scratch: scratch}, os.MkdirAll(scratch, 0o700)
+	}
+	if _, err := trimRuns(keepRuns, time.Now().Add(-keepFor), false); err != nil {
+		fmt.Fprintf(p.stderr, "warning: old runs were not removed: %v\n", err)
+	}
+	own := &pastRun{id: id, dir: filepath.Join(base, "runs", id)}
+	r := &room{own: own, scratch: own.scratch()}
+	if err := os.MkdirAll(r.scratch, 0o700); err != nil {
+		return nil, err
+	}
+	if r.unlock, err = own.lock(); err != nil {
+		return nil, err
+	}
+	resolver, err := resolverOf(c)
+	if err != nil {
+		return nil, err
+	}
+	// A run that is lost with the machine is simply run again, so nothing is forced to the disk.
+	store, err := local.New(own.store(), local.Options{NoSync: true})
+	if err != nil {
+		return nil, err
+	}
+	r.cluster = &cluster{uri: own.store(), store: store, resolver: resolver}
+	return r, nil
+}
+
+// leave removes what is of no use once the run is over: the scratch folder and the plugin, or all of it if there was
+// no job.
+func (r *room) leave(nothing bool) error {
+	r.cluster.close()
+	var err error
+	switch {
+	case r.own == nil || !nothing:
+		err = os.RemoveAll(r.scratch)
+		if r.own != nil {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(r.own.store(), "plugins")))
+		}
+	default:
+		err = os.RemoveAll(r.own.dir)
+	}
+	if r.unlock != nil {
+		r.unlock()
+	}
+	return err
+}
+
+// spoolInput puts standard input into a file where "-" is an input: it is read more than once.
+func (p *program) spoolInput(o *order, scratch string) error {
+	for i, uri := range o.job.Inputs {
+		if uri != stdin {
+			continue
+		}
+		path := filepath.Join(scratch, "stdin")
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return errs.E(errs.Invalid, "keep standard input", "", err)
+		}
+		_, err = io.Copy(f, p.stdin)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("keep standard input: %w", err)
+		}
+		o.job.Inputs[i] = path
+	}
+	return nil
+}
+
+// cancelNow cancels a job and waits until it has ended, but not for long.
+func (p *program) cancelNow(c *cli.Context, cl *cluster, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context), 15*time.Second)
+	defer cancel()
+	if !c.Bool(flagQuiet) {
+		fmt.Fprintf(p.stderr, "cancelling job %s; Ctrl-C again leaves at once\n", id)
+	}
+	if _, err := cl.cancel(ctx, id, "interrupted by the user"); err != nil {
+		return fmt.Errorf("cancel %s: %w", id, err)
+	}
+	_, err := cl.watch(ctx, id, false, func(*controlv1.JobStatus, []*controlv1.Event) {})
+	return err
+}
+
+func (p *program) withTempDir(do func(dir string) error) error {
+	dir, err := os.MkdirTemp("", "mrctl-")
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(dir), os.RemoveAll(dir))
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"os"
+
+	"github.com/mrctl/mrctl/coordinator"
+	"github.com/mrctl/mrctl/coordinator/lease"
+	"github.com/mrctl/mrctl/worker"
+)
+
+// This file joins the command line to the servers, and the process to both.
+
+func main() {
+	os.Exit(call(os.Args, os.Stdin, os.Stdout, os.Stderr, servers{coordinator: newCoordinator, worker: newWorker}))
+}
+
+func newCoordinator(c coordinatorConfig) (runner, error) {
+	return coordinator.New(coordinator.Config{
+		Store: c.Store, Resolver: c.Resolver, Listener: c.Listener, Advertise: c.Advertise, Log: c.Log, Version: c.Version,
+		Lease:     lease.Config{TTL: c.LeaseTTL},
+		SkipProbe: c.Private,
+	})
+}
+
+func newWorker(c workerConfig) (runner, error) {
+	return worker.New(worker.Config{
+		Store: c.Store, Resolver: c.Resolver, Listener: c.Listener, Advertise: c.Advertise, Log: c.Log, Version: c.Version,
+		Scratch: c.Scratch, Slots: c.Slots, Memory: c.Memory, Labels: c.Labels, Leader: c.Leader,
+	})
+}

@@ -1,0 +1,116 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/coordinator/plan"
+	"github.com/mrctl/mrctl/coordinator/sched"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/storage"
+	"github.com/mrctl/mrctl/storage/output"
+	"github.com/mrctl/mrctl/storage/prefix"
+)
+
+// outputStore is where a job's parts go: the folder the user named, or one beside the job's records.
+func (l *leader) outputStore(j spec.Job, id string) (storage.Store, error) {
+	if j.Output == "" {
+		return prefix.New(l.srv.cfg.Store, ledger.OutputFolder(id)), nil
+	}
+	return l.srv.cfg.Resolver.Output(j.Output)
+}
+
+// plan checks a job, claims its output, fixes its splits, and admits it. What is wrong with the job ends it here,
+// before any work starts.
+func (l *leader) plan(ctx context.Context, j *job) error {
+	var cancelled string
+	if err := l.ask(ctx, func() { cancelled = j.cancelled }); err != nil {
+		return err
+	}
+	if cancelled != "" {
+		return l.conclude(ctx, j, sched.End{Job: j.id, Canceled: true, Reason: cancelled})
+	}
+	head, err := l.planned(ctx, j)
+	switch kind := errs.KindOf(err); {
+	case err == nil:
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case kind == errs.Unavailable || kind == errs.Fenced || errors.Is(err, storage.ErrUnknown):
+		return err
+	default:
+		return l.conclude(ctx, j, sched.End{Job: j.id, Kind: kind, Reason: err.Error()})
+	}
+	err = j.update(ctx, func(r *ledger.Job) {
+		r.Phase, r.Maps, r.Reduces, r.Warnings, r.Started = ledger.Running, head.Maps, head.Partitions, head.Warnings, time.Now().UTC()
+	})
+	if err != nil {
+		return err
+	}
+	l.post(func() { l.admit(j, head, map[int32]ledger.TaskRecord{}) })
+	return nil
+}
+
+func (l *leader) planned(ctx context.Context, j *job) (head plan.Head, err error) {
+	rec := j.chain.Job()
+	sp := rec.Spec.WithDefaults()
+	if err := sp.Check(); err != nil {
+		return head, err
+	}
+	var stage pluginv1.Stage
+	if err := proto.Unmarshal(sp.Stage, &stage); err != nil {
+		return head, errs.E(errs.Invalid, "job spec", "stage", err)
+	}
+	out, err := l.outputStore(sp, rec.ID)
+	if err != nil {
+		return head, err
+	}
+	if err := output.Claim(ctx, out, rec.ID, l.isOver); err != nil {
+		return head, err
+	}
+	if err := output.Empty(ctx, out, sp.Output); err != nil {
+		return head, errors.Join(err, output.Release(ctx, out, rec.ID))
+	}
+	var slots int
+	var memory int64
+	if err := l.ask(ctx, func() { slots, memory = l.capacity() }); err != nil {
+		return head, err
+	}
+	return plan.Build(ctx, l.srv.cfg.Store, l.srv.cfg.Resolver, rec.ID, sp, plan.Hints{Slots: slots, Memory: memory, Stage: &stage})
+}
+
+// isOver tells whether another job's claim on an output may be replaced.
+func (l *leader) isOver(ctx context.Context, id string) (bool, error) {
+	rec, err := ledger.ReadJob(ctx, l.srv.cfg.Store, id)
+	if errs.Is(err, errs.NotFound) {
+		return false, fmt.Errorf("job %s, which claimed this output, is not of this cluster", id)
+	}
+	return err == nil && rec.Phase.Ended(), err
+}
+
+// capacity is what the registered workers offer; a guess where there are none yet. Called in the loop only.
+func (l *leader) capacity() (slots int, memory int64) {
+	for _, s := range l.sessions {
+		slots += int(s.reg.Slots)
+		if m := int64(s.reg.Memory); memory == 0 || m < memory {
+			memory = m
+		}
+	}
+	if slots == 0 {
+		return 2, 1 << 30
+	}
+	return slots, memory
+}
+
+// update changes a job's record and tells whoever watches.
+func (j *job) update(ctx context.Context, change func(*ledger.Job)) error {
+	err := j.chain.Update(ctx, change)
+	j.log.Touch()
+	return err
+}

@@ -1,0 +1,278 @@
+package coordinator
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/coordinator/events"
+	"github.com/mrctl/mrctl/coordinator/sched"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/storage/output"
+)
+
+// commit publishes a job's output. Every step may be repeated, by this leader or a later one: the phase moves forward
+// only, Publish and Succeed are idempotent, and the same winners are read from the same records.
+func (l *leader) commit(ctx context.Context, j *job) error {
+	rec := j.chain.Job()
+	if rec.Phase.Ended() {
+		l.post(func() { l.finish(j, sched.Committed{Job: j.id}) })
+		return nil
+	}
+	var winners []ledger.TaskRecord
+	var counters map[string]int64
+	var view sched.JobView
+	if err := l.ask(ctx, func() {
+		winners, counters = j.result()
+		view, _ = l.sched.View(j.id)
+	}); err != nil {
+		return err
+	}
+	if err := j.update(ctx, func(r *ledger.Job) { r.Phase = ledger.Committing }); err != nil {
+		return err
+	}
+	out, err := l.outputStore(rec.Spec, rec.ID)
+	if err != nil {
+		return err
+	}
+	staged := make([]output.Staged, len(winners))
+	for i, w := range winners {
+		staged[i] = output.Staged{Key: w.Part.Key, Token: w.Part.Token, Rows: w.Part.Rows, Bytes: w.Part.Bytes, CRC: w.Part.CRC}
+	}
+	if err := output.Publish(ctx, out, staged); err != nil {
+		var lost *output.LostError
+		if errors.As(err, &lost) {
+			return l.recommit(ctx, j, winners, lost)
+		}
+		return err
+	}
+	manifest := output.Manifest{Job: rec.ID, Name: rec.Spec.Name}
+	var parts []ledger.Part
+	for i, w := range winners {
+		manifest.Parts = append(manifest.Parts, output.ManifestPart{
+			Key: staged[i].Key, Rows: staged[i].Rows, Bytes: staged[i].Bytes, CRC: staged[i].CRC, Task: w.Task, Attempt: int(w.Attempt)})
+		parts = append(parts, *w.Part)
+	}
+	if err := output.Succeed(ctx, out, manifest); err != nil {
+		return err
+	}
+	l.saveHistory(ctx, j)
+	err = j.update(ctx, func(r *ledger.Job) {
+		r.Phase, r.Ended, r.Counters, r.Parts = ledger.Done, time.Now().UTC(), counters, parts
+		keepView(r, view)
+	})
+	if err != nil {
+		return err
+	}
+	l.post(func() { l.finish(j, sched.Committed{Job: j.id}) })
+	return nil
+}
+
+// recommit answers staged parts that are gone: a new generation, in which their tasks are run again. The other winners
+// are carried over by new records.
+func (l *leader) recommit(ctx context.Context, j *job, winners []ledger.TaskRecord, lost *output.LostError) error {
+	gen := j.chain.Job().Gen + 1
+	event := sched.CommitFailed{Job: j.id, Gen: gen}
+	for _, w := range winners {
+		if slices.Contains(lost.Keys, w.Part.Key) {
+			event.Lost = append(event.Lost, sched.TaskID{Job: j.id, Phase: sched.Reduce, Index: int32(w.Task)})
+			continue
+		}
+		w.Gen = gen
+		if _, _, err := ledger.CreateTask(ctx, l.srv.cfg.Store, w); err != nil {
+			return err
+		}
+	}
+	if err := j.update(ctx, func(r *ledger.Job) { r.Phase, r.Gen = ledger.Running, gen }); err != nil {
+		return err
+	}
+	l.post(func() {
+		for _, t := range event.Lost {
+			delete(j.winners, t.Index)
+		}
+		l.step(event)
+	})
+	return nil
+}
+
+// result gathers winners in order and the counters of the attempts that count. Called in the loop only.
+func (j *job) result() ([]ledger.TaskRecord, map[string]int64) {
+	winners := make([]ledger.TaskRecord, 0, len(j.winners))
+	for _, w := range j.winners {
+		winners = append(winners, w)
+	}
+	slices.SortFunc(winners, func(a, b ledger.TaskRecord) int { return a.Task - b.Task })
+	counters := j.mapCounters()
+	for _, w := range winners {
+		addTally(counters, "reduce", tallyOf(w))
+	}
+	return winners, counters
+}
+
+// mapCounters adds up the map attempts that the reduces consumed. What the record holds already (written when the maps
+// were done) serves where a worker that died took its tallies with it.
+func (j *job) mapCounters() map[string]int64 {
+	sum, missing := map[string]int64{}, false
+	for i := range j.head.Maps {
+		t := j.tallyOf(int32(i))
+		if t == nil {
+			missing = true
+			break
+		}
+		addTally(sum, "map", t)
+	}
+	if recorded := j.chain.Job().Counters; missing && recorded != nil {
+		sum = map[string]int64{}
+		for k, v := range recorded {
+			sum[k] = v
+		}
+	}
+	return sum
+}
+
+// tallyOf finds the counts of a map task's chosen attempt: one a reduce consumed if there is one, else the lowest.
+func (j *job) tallyOf(task int32) *sessionv1.Tally {
+	var best *sessionv1.Tally
+	var lowest int32
+	for _, w := range j.winners {
+		if int(task) < len(w.Inputs) {
+			id := sched.AttemptID{TaskID: sched.TaskID{Job: j.id, Phase: sched.Map, Index: task}, Attempt: w.Inputs[task].Attempt}
+			if t := j.tallies[id]; t != nil {
+				return t
+			}
+		}
+		break
+	}
+	for id, t := range j.tallies {
+		if id.Index == task && (best == nil || id.Attempt < lowest) {
+			best, lowest = t, id.Attempt
+		}
+	}
+	return best
+}
+
+func addTally(to map[string]int64, phase string, t *sessionv1.Tally) {
+	if t == nil {
+		return
+	}
+	to[phase+".records_in"] += int64(t.RecordsIn)
+	to[phase+".rows_out"] += int64(t.RowsOut)
+	if phase == "map" {
+		to["map.bytes_in"] += int64(t.BytesIn)
+		to["map.pairs_out"] += int64(t.PairsOut)
+		to["map.bad_records"] += int64(t.BadRecords)
+	} else {
+		to["reduce.shuffled_bytes"] += int64(t.ShuffledBytes)
+		to["reduce.bytes_out"] += int64(t.BytesOut)
+	}
+	for k, v := range t.User {
+		to["user."+k] += v
+	}
+}
+
+// keepView puts into a job's last record what the scheduler will have forgotten.
+func keepView(r *ledger.Job, v sched.JobView) {
+	r.AttemptsFailed, r.AttemptsLost, r.TasksKept = v.AttemptsFailed, v.AttemptsLost, v.Kept
+}
+
+// conclude makes a failure or a cancellation durable, then gives up what was staged.
+func (l *leader) conclude(ctx context.Context, j *job, e sched.End) error {
+	phase, kind := ledger.Failed, e.Kind
+	if e.Canceled {
+		phase, kind = ledger.Cancelled, errs.Canceled
+	}
+	j.log.Add(events.Event{Time: time.Now(), Kind: string(phase), Text: e.Reason})
+	var view sched.JobView
+	if err := l.ask(ctx, func() { view, _ = l.sched.View(j.id) }); err != nil {
+		return err
+	}
+	l.saveHistory(ctx, j)
+	err := j.update(ctx, func(r *ledger.Job) {
+		if !r.Phase.Ended() {
+			keepView(r, view)
+			r.Phase, r.Error, r.ErrorKind, r.Ended = phase, e.Reason, kind, time.Now().UTC()
+			if e.Cause != nil {
+				r.Cause = fmt.Sprintf("%s.%d", taskName(e.Cause.TaskID), e.Cause.Attempt)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if err := l.tidy(ctx, j); err != nil {
+		l.log.Warn("staged parts left to gc", zap.String("job", string(j.id)), zap.Error(err))
+	}
+	l.post(func() { l.finish(j, sched.Ended{Job: j.id}) })
+	return nil
+}
+
+// tidy discards the parts that winners staged and releases the output.
+func (l *leader) tidy(ctx context.Context, j *job) error {
+	rec := j.chain.Job()
+	out, err := l.outputStore(rec.Spec, rec.ID)
+	if err != nil {
+		return err
+	}
+	var all []error
+	for gen := int32(0); gen <= rec.Gen; gen++ {
+		for tr, err := range ledger.Tasks(ctx, l.srv.cfg.Store, rec.ID, 0, ledger.Reduce, gen) {
+			if err != nil {
+				all = append(all, err)
+				break
+			}
+			if tr.Part != nil {
+				all = append(all, out.Discard(ctx, tr.Part.Token))
+			}
+		}
+	}
+	all = append(all, output.Release(ctx, out, rec.ID))
+	return errors.Join(all...)
+}
+
+// saveHistory keeps what happened beside the job's records. It is for people: its loss is logged, not retried.
+func (l *leader) saveHistory(ctx context.Context, j *job) {
+	happened, _ := j.log.After(0)
+	body, err := json.Marshal(happened)
+	if err == nil {
+		_, err = l.srv.cfg.Store.PutIf(ctx, ledger.HistoryKey(string(j.id)), body, "")
+	}
+	if err != nil && !alreadyThere(err) {
+		l.log.Warn("history not kept", zap.String("job", string(j.id)), zap.Error(err))
+	}
+}
+
+// finish tells the scheduler that the end of a job is durable. Called in the loop only.
+func (l *leader) finish(j *job, e sched.Event) {
+	j.over = true
+	l.step(e)
+	if !j.admitted {
+		l.release(j.id)
+	}
+	j.log.Touch()
+}
+
+func digestOf(s string) (d sched.Digest) {
+	b, err := hex.DecodeString(s)
+	if err == nil {
+		copy(d[:], b)
+	}
+	return d
+}
+
+// tallyOf reads the counts in a record; none where they cannot be read, for they are no part of the result.
+func tallyOf(r ledger.TaskRecord) *sessionv1.Tally {
+	t := &sessionv1.Tally{}
+	if err := protojson.Unmarshal(r.Tally, t); err != nil {
+		return nil
+	}
+	return t
+}

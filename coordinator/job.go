@@ -1,0 +1,107 @@
+package coordinator
+
+import (
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	controlv1 "github.com/mrctl/mrctl/api/control/v1"
+	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/coordinator/events"
+	"github.com/mrctl/mrctl/coordinator/records"
+	"github.com/mrctl/mrctl/coordinator/sched"
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/storage/dataset"
+)
+
+// job is what the leader knows of a live job, and of one that has ended under it. chain and log have locks of their
+// own; the rest is owned by the loop.
+type job struct {
+	id       sched.JobID
+	chain    *records.Chain
+	log      events.Log
+	head     dataset.Head
+	admitted bool
+	over     bool
+	// tallies are the counts of each finished map attempt, by task and attempt; only the attempt that a reduce consumed
+	// counts in the end.
+	tallies map[sched.AttemptID]*sessionv1.Tally
+	winners map[int32]ledger.TaskRecord // reduce task -> its winning record
+	done    map[sched.TaskID]uint64     // bytes of input of finished map tasks
+	running map[sched.AttemptID]*sessionv1.AttemptProgress
+	holders map[sched.WorkerID]bool
+	dirty   bool // holders has grown and a write of it is on its way
+	counted bool // the counters of the maps are recorded
+	// cancelled is why the job is to end before it was admitted; empty: it is not.
+	cancelled string
+}
+
+func newJob(chain *records.Chain) *job {
+	return &job{
+		id: sched.JobID(chain.Job().ID), chain: chain,
+		tallies: map[sched.AttemptID]*sessionv1.Tally{}, winners: map[int32]ledger.TaskRecord{},
+		done: map[sched.TaskID]uint64{}, running: map[sched.AttemptID]*sessionv1.AttemptProgress{},
+		holders: map[sched.WorkerID]bool{},
+	}
+}
+
+// note adds a decision of the scheduler to the job's history.
+func (l *leader) note(n sched.Note) {
+	j := l.jobs[n.Job]
+	if j == nil {
+		return
+	}
+	e := events.Event{Time: time.Now(), Kind: n.Kind, Attempt: n.Attempt, Worker: string(n.Worker), Text: n.Text}
+	if n.Task != nil {
+		e.Task = taskName(*n.Task)
+	}
+	j.log.Add(e)
+	l.log.Debug(n.Kind, zap.String("job", string(n.Job)), zap.String("task", e.Task), zap.Int32("attempt", n.Attempt),
+		zap.String("worker", string(n.Worker)), zap.String("text", n.Text))
+}
+
+func taskName(t sched.TaskID) string {
+	if t.Phase == sched.Map {
+		return fmt.Sprintf("map/%d", t.Index)
+	}
+	return fmt.Sprintf("reduce/%d", t.Index)
+}
+
+var phases = map[ledger.Phase]controlv1.JobStatus_Phase{
+	ledger.Planning: controlv1.JobStatus_PHASE_PLANNING, ledger.Running: controlv1.JobStatus_PHASE_RUNNING,
+	ledger.Committing: controlv1.JobStatus_PHASE_COMMITTING, ledger.Done: controlv1.JobStatus_PHASE_DONE,
+	ledger.Failed: controlv1.JobStatus_PHASE_FAILED, ledger.Cancelled: controlv1.JobStatus_PHASE_CANCELLED,
+}
+
+// status is a snapshot for people. Called in the loop only.
+func (l *leader) status(j *job) *controlv1.JobStatus {
+	st := recordStatus(j.chain.Job())
+	view, ok := l.sched.View(j.id)
+	if !ok {
+		return st
+	}
+	st.AttemptsFailed, st.AttemptsLost, st.TasksKept = uint64(view.AttemptsFailed), uint64(view.AttemptsLost), uint64(view.Kept)
+	m, r := stageStatus("map", view.Map), stageStatus("reduce", view.Reduce)
+	m.Bytes = uint64(j.head.Bytes)
+	for _, n := range j.done {
+		m.BytesDone += n
+	}
+	for id, p := range j.running {
+		if id.Phase == sched.Map {
+			if _, finished := j.done[id.TaskID]; !finished {
+				m.BytesDone += p.Bytes
+			}
+			m.RecordsDone += p.Records
+		} else {
+			r.RecordsDone += p.Records
+		}
+	}
+	m.BytesDone = min(m.BytesDone, m.Bytes)
+	st.Stages = []*controlv1.StageStatus{m, r}
+	return st
+}
+
+func stageStatus(name string, c sched.TaskCounts) *controlv1.StageStatus {
+	return &controlv1.StageStatus{Name: name, Tasks: uint32(c.Total), Done: uint32(c.Done), Running: uint32(c.Running), Waiting: uint32(c.Waiting)}
+}

@@ -1,0 +1,184 @@
+// Package plan turns a job's inputs into its tasks: it resolves them, decides how large the splits are and how many
+// partitions there are, and writes the plan to the store, from where workers read it with storage/dataset.
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/storage"
+	"github.com/mrctl/mrctl/storage/dataset"
+)
+
+// Head is the plan in short.
+type Head = dataset.Head
+
+// Hints is what the planner knows of the cluster and the plugin.
+type Hints struct {
+	Slots  int   // of all workers; 0 counts as 1
+	Memory int64 // of the smallest worker, in bytes; 0: not known
+	Stage  *pluginv1.Stage
+}
+
+// Sizes the planner aims at, in bytes.
+const (
+	minSplit      = 4 << 20  // a smaller task is mostly overhead
+	partitionSize = 64 << 20 // of input, for one reduce task
+)
+
+// MaxMaps bounds the map tasks of a job.
+const MaxMaps = 1 << 20
+
+// maxWarnings bounds the warnings kept; of the others there is only the number.
+const maxWarnings = 20
+
+// Build plans a job, or finds the plan that is there: who planned first wins, and a plan that was begun by a leader now
+// dead is simply left behind. What is wrong with the inputs is errs.Invalid or errs.NotFound and names them.
+//
+// There is always at least one map task, if only with nothing to read.
+func Build(ctx context.Context, store storage.Store, src dataset.Sources, jobID string, job spec.Job, h Hints) (Head, error) {
+	head, err := dataset.ReadHead(ctx, store, jobID)
+	if err == nil || !errs.Is(err, errs.NotFound) {
+		return head, err
+	}
+	job = job.WithDefaults()
+	if err := dataset.CheckFormat(job.InputFormat); err != nil {
+		return Head{}, err
+	}
+	w := &warnings{}
+	objects, total, err := resolve(ctx, src, job, h, w)
+	if err != nil {
+		return Head{}, err
+	}
+	head = Head{Objects: len(objects), SplitSize: splitSize(job, total, h.Slots), Partitions: partitions(job, total, h.Slots)}
+	if h.Stage != nil {
+		if head.Stage, err = proto.Marshal(h.Stage); err != nil {
+			return Head{}, errs.E(errs.Invalid, "plan", "stage", err)
+		}
+	}
+	pw, err := write(ctx, store, jobID, job, objects, head.SplitSize, w)
+	if err != nil {
+		return Head{}, err
+	}
+	head.Warnings = w.list()
+	return pw.Finish(ctx, head)
+}
+
+// resolve finds the objects of all inputs and adds up their bytes.
+func resolve(ctx context.Context, src dataset.Sources, job spec.Job, h Hints, w *warnings) ([]dataset.Object, int64, error) {
+	if len(job.Inputs) == 0 {
+		return nil, 0, errs.E(errs.Invalid, "job spec", "inputs", errors.New("there are none"))
+	}
+	var objects []dataset.Object
+	var total int64
+	limit := maxRecord(job, h)
+	for o, err := range dataset.Expand(ctx, src, job.Inputs, w.add) {
+		if err != nil {
+			return nil, 0, err
+		}
+		if job.InputFormat == "files" && o.Size > limit {
+			text := fmt.Sprintf("its %d bytes are more than the largest record, %d bytes", o.Size, limit)
+			if job.MaxBadRecords == 0 {
+				return nil, 0, errs.E(errs.Invalid, "input", o.URI, errors.New(text+"; raise max_record or the workers' memory"))
+			}
+			w.add(fmt.Sprintf("input %s: %s; it will be a bad record", o.URI, text))
+		}
+		objects = append(objects, o)
+		total += o.Size
+	}
+	return objects, total, nil
+}
+
+// maxRecord is the largest record a worker will take, in bytes, as spec.Job.MaxRecord says.
+func maxRecord(job spec.Job, h Hints) int64 {
+	switch {
+	case job.MaxRecord > 0:
+		return job.MaxRecord
+	case h.Memory > 0:
+		return min(h.Memory/4, dataset.DefaultMaxRecord)
+	}
+	return dataset.DefaultMaxRecord
+}
+
+// splitSize chooses the bytes of a split: as large as combining pays, small enough that every slot has work and the
+// last tasks are not long ones.
+func splitSize(job spec.Job, total int64, slots int) int64 {
+	if job.SplitSize > 0 {
+		return job.SplitSize
+	}
+	fair := total/int64(2*max(1, slots)) + 1
+	return min(max(fair, minSplit), spec.DefaultSplitSize)
+}
+
+// partitions chooses the number of reduce tasks.
+func partitions(job spec.Job, total int64, slots int) int {
+	if job.Partitions > 0 {
+		return job.Partitions
+	}
+	bySize := (total + partitionSize - 1) / partitionSize
+	return int(min(max(1, bySize), int64(2*max(1, slots)), spec.MaxPartitions))
+}
+
+// write writes the splits. They are counted first, so that a plan which is refused leaves nothing in the store.
+func write(ctx context.Context, store storage.Store, jobID string, job spec.Job, objects []dataset.Object, size int64, w *warnings) (*dataset.PlanWriter, error) {
+	all := func(yield func(dataset.Object, error) bool) {
+		for _, o := range objects {
+			if !yield(o, nil) {
+				return
+			}
+		}
+	}
+	opt := dataset.PlanOptions{Format: job.InputFormat, Decompress: job.Decompress, SplitSize: size, Warn: w.add}
+	n := 0
+	for _, err := range dataset.Plan(all, opt) {
+		if err != nil {
+			return nil, err
+		}
+		if n++; n > MaxMaps {
+			return nil, errs.E(errs.Invalid, "job spec", "split_size",
+				fmt.Errorf("%d bytes make more than %d map tasks of this input", size, MaxMaps))
+		}
+	}
+	opt.Warn = nil // all has been said
+	pw := dataset.NewPlanWriter(store, jobID)
+	if n == 0 {
+		return pw, pw.Add(ctx, dataset.Split{})
+	}
+	for s, err := range dataset.Plan(all, opt) {
+		if err == nil {
+			err = pw.Add(ctx, s)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return pw, nil
+}
+
+// warnings collects what the user should know, up to a bound.
+type warnings struct {
+	kept []string
+	more int
+}
+
+func (w *warnings) add(text string) {
+	if len(w.kept) < maxWarnings {
+		w.kept = append(w.kept, text)
+	} else {
+		w.more++
+	}
+}
+
+func (w *warnings) list() []string {
+	if w.more == 0 {
+		return w.kept
+	}
+	return append(slices.Clip(w.kept), fmt.Sprintf("and %d more warnings about the inputs", w.more))
+}

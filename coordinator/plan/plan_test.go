@@ -1,0 +1,176 @@
+package plan
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/storage"
+	"github.com/mrctl/mrctl/storage/dataset"
+	"github.com/mrctl/mrctl/storage/local"
+	"github.com/mrctl/mrctl/storage/mem"
+	"github.com/mrctl/mrctl/storage/storagetest/crash"
+)
+
+// disk is the Sources of this machine.
+type disk struct{}
+
+func (disk) Source(uri string) (storage.Source, string, error) {
+	src, err := local.NewSource("/")
+	return src, strings.TrimPrefix(uri, "/"), err
+}
+
+// input writes files of the sizes given and returns their folder.
+func input(t *testing.T, sizes map[string]int) string {
+	dir := t.TempDir()
+	for name, n := range sizes {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.Repeat("line of text\n", n/13+1)[:n]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestBuild(t *testing.T) {
+	dir := input(t, map[string]int{"a": 5 << 20, "b": 5 << 20, "c.gz": 5 << 20, "empty": 0, "_skip": 9})
+	store := mem.New()
+	stage := &pluginv1.Stage{Name: "wc", RawLines: true}
+	h, err := Build(t.Context(), store, disk{}, "j", spec.Job{Inputs: []string{dir}}, Hints{Slots: 2, Stage: stage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Maps != 5 || h.Partitions != 1 || h.Objects != 4 || h.Bytes != 15<<20 || h.SplitSize != minSplit || len(h.Warnings) != 1 {
+		t.Errorf("%+v", h)
+	}
+	var back pluginv1.Stage
+	if err := proto.Unmarshal(h.Stage, &back); err != nil || !proto.Equal(&back, stage) {
+		t.Errorf("stage %v, %v", &back, err)
+	}
+	// Planning again finds the plan, even where the input has changed since.
+	if err := os.Remove(filepath.Join(dir, "a")); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Build(t.Context(), store, disk{}, "j", spec.Job{Inputs: []string{dir}}, Hints{})
+	if err != nil || !reflect.DeepEqual(again, h) {
+		t.Errorf("%+v, %v", again, err)
+	}
+	var sum int64
+	for i := range h.Maps {
+		s, err := dataset.ReadSplit(t.Context(), store, "j", i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += s.Bytes
+	}
+	if sum != h.Bytes {
+		t.Errorf("the splits have %d bytes", sum)
+	}
+}
+
+func TestSizes(t *testing.T) {
+	const gib = 1 << 30
+	for _, c := range []struct {
+		job        spec.Job
+		total      int64
+		slots      int
+		split      int64
+		partitions int
+	}{
+		{spec.Job{}, 0, 0, minSplit, 1},
+		{spec.Job{}, 10 << 20, 2, minSplit, 1},
+		{spec.Job{}, 300 << 20, 2, 75<<20 + 1, 4},
+		{spec.Job{}, gib, 2, spec.DefaultSplitSize, 4},
+		{spec.Job{}, gib, 100, gib/200 + 1, 16},
+		{spec.Job{}, 1 << 50, 1 << 20, spec.DefaultSplitSize, spec.MaxPartitions},
+		{spec.Job{SplitSize: 1, Partitions: 9}, gib, 2, 1, 9},
+	} {
+		if s, p := splitSize(c.job, c.total, c.slots), partitions(c.job, c.total, c.slots); s != c.split || p != c.partitions {
+			t.Errorf("%d bytes on %d slots: splits of %d, %d partitions; want %d, %d", c.total, c.slots, s, p, c.split, c.partitions)
+		}
+	}
+}
+
+// An input with nothing in it still has a task, so that the job has a map phase.
+func TestBuildEmpty(t *testing.T) {
+	store := mem.New()
+	dir := input(t, map[string]int{"empty": 0})
+	h, err := Build(t.Context(), store, disk{}, "j", spec.Job{Inputs: []string{dir}}, Hints{})
+	if err != nil || h.Maps != 1 || h.Bytes != 0 || h.Partitions != 1 {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	if s, err := dataset.ReadSplit(t.Context(), store, "j", 0); err != nil || len(s.Pieces) != 0 {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+func TestBuildRefuses(t *testing.T) {
+	dir := input(t, map[string]int{"a": 1000, "big": 2 << 20})
+	a, big := filepath.Join(dir, "a"), filepath.Join(dir, "big")
+	for _, c := range []struct {
+		job  spec.Job
+		kind errs.Kind
+		text string
+	}{
+		{spec.Job{}, errs.Invalid, "inputs"},
+		{spec.Job{Inputs: []string{dir + "/none"}}, errs.NotFound, dir + "/none"},
+		{spec.Job{Inputs: []string{a, dir + "/*.gz"}}, errs.NotFound, "*.gz"},
+		{spec.Job{Inputs: []string{a}, InputFormat: "csv"}, errs.Invalid, "csv"},
+		{spec.Job{Inputs: []string{a}, InputFormat: "records:3"}, errs.Invalid, a},
+		{spec.Job{Inputs: []string{a, big}, InputFormat: "files", MaxRecord: 1 << 20}, errs.Invalid, big},
+		{spec.Job{Inputs: []string{big}, SplitSize: 1}, errs.Invalid, "split_size"},
+	} {
+		store := mem.New()
+		_, err := Build(t.Context(), store, disk{}, "j", c.job, Hints{})
+		if !errs.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%+v: %v", c.job, err)
+		}
+		if _, err := dataset.ReadHead(t.Context(), store, "j"); !errs.Is(err, errs.NotFound) {
+			t.Errorf("%+v: there is a plan: %v", c.job, err)
+		}
+	}
+	// With bad records allowed, a file too large is only warned of.
+	job := spec.Job{Inputs: []string{big}, InputFormat: "files", MaxBadRecords: -1}
+	h, err := Build(t.Context(), mem.New(), disk{}, "j", job, Hints{Memory: 4 << 20})
+	if err != nil || len(h.Warnings) != 1 || !strings.Contains(h.Warnings[0], big) {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+func TestBuildBoundsWarnings(t *testing.T) {
+	sizes := map[string]int{}
+	for i := range 2 * maxWarnings {
+		sizes[fmt.Sprintf("%02d.gz", i)] = 10
+	}
+	h, err := Build(t.Context(), mem.New(), disk{}, "j", spec.Job{Inputs: []string{input(t, sizes)}, SplitSize: 5}, Hints{})
+	if err != nil || len(h.Warnings) != maxWarnings+1 || !strings.Contains(h.Warnings[maxWarnings], "20 more") {
+		t.Errorf("%d warnings, %v", len(h.Warnings), err)
+	}
+}
+
+// Two leaders may plan at once, and either may die: there is one plan.
+func TestBuildCrash(t *testing.T) {
+	dir := input(t, map[string]int{"a": 1000})
+	job := spec.Job{Inputs: []string{dir}, SplitSize: 10}
+	for _, how := range []crash.How{crash.Before, crash.After, crash.Unknown} {
+		for at := 1; ; at++ {
+			store := mem.New()
+			first := crash.New(store, at, how)
+			h1, err1 := Build(t.Context(), first, disk{}, "j", job, Hints{})
+			h2, err2 := Build(t.Context(), store, disk{}, "j", job, Hints{})
+			if err2 != nil || h2.Maps != 100 || err1 == nil && h1.Nonce != h2.Nonce {
+				t.Fatalf("death %d at call %d: %v, %v", how, at, err1, err2)
+			}
+			if !first.Hit() {
+				break
+			}
+		}
+	}
+}

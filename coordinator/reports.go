@@ -1,0 +1,232 @@
+package coordinator
+
+import (
+	"context"
+
+	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/coordinator/sched"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/ledger"
+)
+
+func attemptOf(id *sessionv1.AttemptID) sched.AttemptID {
+	phase := sched.Map
+	if id.GetPhase() == sessionv1.AttemptID_PHASE_REDUCE {
+		phase = sched.Reduce
+	}
+	return sched.AttemptID{
+		TaskID:  sched.TaskID{Job: sched.JobID(id.GetJob()), Stage: int32(id.GetStage()), Phase: phase, Index: int32(id.GetTask())},
+		Attempt: int32(id.GetAttempt()), Gen: int32(id.GetGen()),
+	}
+}
+
+func wireID(id sched.AttemptID) *sessionv1.AttemptID {
+	phase := sessionv1.AttemptID_PHASE_MAP
+	if id.Phase == sched.Reduce {
+		phase = sessionv1.AttemptID_PHASE_REDUCE
+	}
+	return &sessionv1.AttemptID{Job: string(id.Job), Stage: uint32(id.Stage), Phase: phase, Task: uint32(id.Index),
+		Attempt: uint32(id.Attempt), Gen: uint32(id.Gen)}
+}
+
+func digest(b []byte) (d sched.Digest) { copy(d[:], b); return d }
+
+func stopOrder(e sched.Stop) *sessionv1.AttachResponse {
+	return &sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Stop{Stop: &sessionv1.Stop{Id: wireID(e.ID), Reason: e.Reason}}}
+}
+
+// start sends the order of an attempt, with the places of its inputs. Called in the loop only.
+func (l *leader) start(e sched.Start) {
+	s, j := l.sessions[e.Worker], l.jobs[e.ID.Job]
+	if s == nil || j == nil {
+		return // the scheduler hears of the worker's loss, which is on its way
+	}
+	order := &sessionv1.Start{Id: wireID(e.ID), Maps: uint32(j.head.Maps)}
+	at := map[sched.WorkerID]*sessionv1.Source{}
+	for task, src := range e.Sources {
+		to := at[src.Worker]
+		if to == nil {
+			to = &sessionv1.Source{Worker: string(src.Worker)}
+			if holder := l.sessions[src.Worker]; holder != nil {
+				to.Addr = holder.reg.ShuffleAddr
+			}
+			at[src.Worker] = to
+			order.Sources = append(order.Sources, to)
+		}
+		to.Tasks = append(to.Tasks, uint32(task))
+		to.Attempts = append(to.Attempts, uint32(src.Attempt))
+		to.Digests = append(to.Digests, append([]byte(nil), src.Digest[:]...))
+	}
+	s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Start{Start: order}})
+}
+
+// reported handles the end of an attempt. The worker repeats a report until it is acknowledged; the scheduler takes
+// late and repeated ones in its stride. Called in the loop only.
+func (l *leader) reported(s *session, r *sessionv1.Report) {
+	id := attemptOf(r.Id)
+	ack := func() {
+		s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Ack{Ack: &sessionv1.Ack{Id: r.Id}}})
+	}
+	j := l.jobs[id.Job]
+	if j == nil || j.over {
+		ack()
+		return
+	}
+	if !j.admitted {
+		return // not acknowledged: it comes again when the job has been loaded
+	}
+	delete(j.running, id)
+	switch r.Outcome {
+	case sessionv1.Report_OUTCOME_DONE:
+		if id.Phase == sched.Reduce {
+			l.reduceDone(s, j, id, ack)
+			return
+		}
+		l.keepTally(id, r.Tally)
+		if l.tooManyBad(j, r) {
+			ack()
+			return
+		}
+		l.hold(j, s.id)
+		l.step(sched.Done{ID: id, Worker: s.id, Digest: digest(r.Digest)})
+		l.recordMapCounters(j)
+	case sessionv1.Report_OUTCOME_STOPPED:
+		l.step(sched.Stopped{ID: id, Worker: s.id})
+	default:
+		e := sched.Fail{ID: id, Worker: s.id, Kind: errs.Kind(r.ErrorKind), Error: r.Error,
+			Lost: r.Outcome == sessionv1.Report_OUTCOME_LOST || r.Outcome == sessionv1.Report_OUTCOME_RUNS_GONE}
+		for _, m := range r.Missing {
+			e.Missing = append(e.Missing, attemptOf(m))
+		}
+		l.step(e)
+	}
+	ack()
+	j.log.Touch()
+}
+
+// reduceDone reads the record that won the task, whoever wrote it, and only then counts the task as done.
+func (l *leader) reduceDone(s *session, j *job, id sched.AttemptID, ack func()) {
+	l.spawn(j, "read the record of "+taskName(id.TaskID), func(ctx context.Context) error {
+		tr, err := ledger.ReadTask(ctx, l.srv.cfg.Store, string(id.Job), 0, ledger.Reduce, id.Gen, int(id.Index))
+		if errs.Is(err, errs.NotFound) {
+			l.post(func() {
+				ack()
+				l.step(sched.Fail{ID: id, Worker: s.id, Kind: errs.Corrupt, Error: "the attempt reported success, but there is no record of it"})
+			})
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		l.post(func() {
+			ack()
+			if j.over {
+				return
+			}
+			c := consumed(tr)
+			j.winners[id.Index] = tr
+			l.step(sched.Done{ID: id, Worker: s.id, Consumed: &c})
+			j.log.Touch()
+		})
+		return nil
+	})
+}
+
+// keepTally remembers what a map attempt counted. Called in the loop only.
+func (l *leader) keepTally(id sched.AttemptID, t *sessionv1.Tally) {
+	if j := l.jobs[id.Job]; j != nil && !j.over && id.Phase == sched.Map && t != nil {
+		j.tallies[id] = t
+		j.done[id.TaskID] = t.BytesIn
+	}
+}
+
+// tooManyBad fails a job whose bad records are more than it allows.
+func (l *leader) tooManyBad(j *job, r *sessionv1.Report) bool {
+	limit := j.chain.Job().Spec.MaxBadRecords
+	if limit < 0 || r.Tally == nil || r.Tally.BadRecords == 0 {
+		return false
+	}
+	perTask := map[int32]uint64{}
+	var sum uint64
+	for id, t := range j.tallies {
+		if t.BadRecords > perTask[id.Index] {
+			sum += t.BadRecords - perTask[id.Index]
+			perTask[id.Index] = t.BadRecords
+		}
+	}
+	if sum <= uint64(limit) {
+		return false
+	}
+	text := "more bad records than --max-bad-records allows"
+	if len(r.Tally.BadSamples) > 0 {
+		b := r.Tally.BadSamples[0]
+		text += ": for example " + b.Object + " at byte " + utoa(b.Offset) + ": " + b.Error
+	}
+	l.step(sched.Fail{ID: attemptOf(r.Id), Worker: "", Kind: errs.Invalid, Error: text})
+	return true
+}
+
+// hold notes in the job's record that a worker holds runs of it, so that a later leader waits for that worker. Writes
+// are grouped: one is under way at a time.
+func (l *leader) hold(j *job, w sched.WorkerID) {
+	if j.holders[w] {
+		return
+	}
+	j.holders[w] = true
+	if j.dirty {
+		return
+	}
+	j.dirty = true
+	l.spawn(j, "record who holds its runs", func(ctx context.Context) error {
+		var names []string
+		if err := l.ask(ctx, func() {
+			j.dirty = false
+			for w := range j.holders {
+				names = append(names, string(w))
+			}
+		}); err != nil {
+			return err
+		}
+		return j.update(ctx, func(r *ledger.Job) {
+			if !r.Phase.Ended() {
+				r.Holders = names
+			}
+		})
+	})
+}
+
+// recordMapCounters makes the counts of the map stage durable once every map is done: a worker that dies later takes
+// its tallies with it.
+func (l *leader) recordMapCounters(j *job) {
+	view, ok := l.sched.View(j.id)
+	if !ok || view.Map.Done != view.Map.Total || j.counted {
+		return
+	}
+	j.counted = true
+	counters := j.mapCounters()
+	l.spawn(j, "record the counters of its maps", func(ctx context.Context) error {
+		return j.update(ctx, func(r *ledger.Job) {
+			if !r.Phase.Ended() && r.Phase != ledger.Committing {
+				r.Counters = counters
+			}
+		})
+	})
+}
+
+// release tells every worker to forget a job. Called in the loop only.
+func (l *leader) release(id sched.JobID) {
+	for _, s := range l.sessions {
+		s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Release{Release: &sessionv1.Release{Job: string(id)}}})
+	}
+	j := l.jobs[id]
+	if j == nil || j.over && j.tallies == nil {
+		return
+	}
+	j.over = true
+	j.tallies, j.winners, j.done, j.running = nil, nil, nil, nil
+	l.over = append(l.over, id)
+	if len(l.over) > keptJobs {
+		delete(l.jobs, l.over[0])
+		l.over = l.over[1:]
+	}
+}

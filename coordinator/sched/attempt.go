@@ -1,0 +1,147 @@
+package sched
+
+import "fmt"
+
+// attempt is one try of a task on a worker, from its Start (or its adoption) to the report that ends it. It holds a slot
+// for all of that time.
+type attempt struct {
+	id     AttemptID
+	worker *worker
+	job    *job  // nil: nobody has admitted the job
+	task   *task // nil: the job has no such task
+	state  attemptState
+
+	moved    node[*attempt] // in Scheduler.silent while running
+	inWorker int
+	inJob    int
+}
+
+func (a *attempt) String() string {
+	return fmt.Sprintf("attempt %d of %s on worker %s", a.id.Attempt, a.id.TaskID.label(), a.worker.id)
+}
+
+func (a *attempt) to(state attemptState) { move(a, attemptNext[:], &a.state, state) }
+
+// current reports whether a is what its task waits for. A task has at most one current attempt.
+func (a *attempt) current() bool { return a.task != nil && a.task.current == a }
+
+// occupy gives an attempt its slot.
+func (s *Scheduler) occupy(w *worker, id AttemptID) *attempt {
+	a := &attempt{id: id, worker: w}
+	a.moved.of = a
+	w.attempts[id] = a
+	w.live.add(a)
+	s.settle(w)
+	return a
+}
+
+// find is the worker and the live attempt that a report is about; nil for what is unknown.
+func (s *Scheduler) find(id WorkerID, at AttemptID) (*worker, *attempt) {
+	w := s.workers[id]
+	if w == nil {
+		return nil, nil
+	}
+	return w, w.attempts[at]
+}
+
+// attach makes a the current attempt of t.
+func (s *Scheduler) attach(a *attempt, t *task) {
+	t.current = a
+	t.next = max(t.next, a.id.Attempt+1)
+	s.setTask(t, taskRunning)
+	s.listen(a)
+	s.touch(t.job)
+}
+
+// start orders the next attempt of t on w.
+func (s *Scheduler) start(t *task, w *worker) {
+	j := t.job
+	id := AttemptID{TaskID: t.id(), Attempt: t.next, Gen: j.gen}
+	s.turns++
+	w.turn = s.turns
+	a := s.occupy(w, id)
+	a.job, a.task = j, t
+	j.live.add(a)
+	s.attach(a, t)
+	order := Start{Worker: w.id, ID: id}
+	if t.phase == Reduce {
+		order.Sources = j.sourceList()
+	}
+	s.emit(order)
+	s.noteAttempt(j, NoteAttemptStarted, a, "%d failed and %d lost before; slot %d of %d",
+		t.failures, t.lostBefore, w.busy(), w.slots)
+}
+
+// adopt takes in an attempt that a joining worker runs: it goes on if it is of use, else it is told to stop.
+func (s *Scheduler) adopt(a *attempt, j *job) {
+	t := j.task(a.id.TaskID)
+	a.job, a.task = j, t
+	j.live.add(a)
+	why := ""
+	switch {
+	case t == nil:
+		why = "the job has no such task"
+	case j.state != jobAwaiting && j.state != jobRunning:
+		why = "the job is " + j.state.String()
+	case a.id.Gen != j.gen && !j.shuffles(t):
+		why = fmt.Sprintf("it is of generation %d, the job is at %d", a.id.Gen, j.gen)
+	case t.state == taskDone:
+		why = "the task is done"
+	case t.current != nil:
+		why = fmt.Sprintf("attempt %d runs on worker %s", t.current.id.Attempt, t.current.worker.id)
+	}
+	if why != "" {
+		s.stop(a, why)
+		return
+	}
+	s.attach(a, t)
+	t.losses, t.setbacks = 0, 0 // it was not lost after all
+	s.noteAttempt(j, NoteAttemptAdopted, a, "found running; it goes on")
+}
+
+// stop orders a to end. Its task, if it was the current attempt, waits for the caller to say what becomes of it.
+func (s *Scheduler) stop(a *attempt, reason string) {
+	if a.state != attemptRunning {
+		return
+	}
+	a.to(attemptStopping)
+	s.silent.remove(&a.moved)
+	a.worker.stopping++
+	s.settle(a.worker)
+	if a.current() {
+		a.task.current = nil
+	}
+	s.emit(Stop{Worker: a.worker.id, ID: a.id, Reason: reason})
+	s.noteAttempt(a.job, NoteAttemptStopping, a, "%s", reason)
+}
+
+// stopAll stops what runs of a job; the tasks are as if they had not been started.
+func (s *Scheduler) stopAll(j *job, reason string) {
+	for _, a := range j.live.items {
+		current := a.current()
+		s.stop(a, reason)
+		if current {
+			s.setTask(a.task, taskQueued)
+		}
+	}
+}
+
+// finish ends an attempt and frees its slot. Its task, if it was the current attempt, waits for the caller to say what
+// becomes of it.
+func (s *Scheduler) finish(a *attempt, state attemptState) {
+	w := a.worker
+	if a.state == attemptStopping {
+		w.stopping--
+	}
+	a.to(state)
+	s.silent.remove(&a.moved)
+	delete(w.attempts, a.id)
+	w.live.remove(a)
+	s.settle(w)
+	if a.job != nil {
+		a.job.live.remove(a)
+	}
+	if a.current() {
+		a.task.current = nil
+	}
+}

@@ -1,0 +1,154 @@
+package sched
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+)
+
+// step hands an event to the scheduler, carries its effects out and checks both.
+func (w *world) step(e Event) {
+	w.Steps++
+	switch e := e.(type) {
+	case Join:
+		w.slots[e.Worker] = map[AttemptID]bool{}
+		for _, id := range e.Running {
+			w.slots[e.Worker][id] = true
+		}
+	case Lose:
+		delete(w.slots, e.Worker)
+		w.Lost++
+	case Done:
+		delete(w.slots[e.Worker], e.ID)
+	case Fail:
+		delete(w.slots[e.Worker], e.ID)
+	case Stopped:
+		delete(w.slots[e.Worker], e.ID)
+	}
+	effects := w.s.Step(w.now, e)
+	if w.verbose {
+		fmt.Fprintf(os.Stderr, "%v %T %+v\n", w.now.Sub(zero), e, e)
+	}
+	for _, effect := range effects {
+		if w.verbose {
+			fmt.Fprintf(os.Stderr, "\t%s\n", describe(effect))
+		}
+		w.carryOut(effect)
+	}
+	if err := check(w.s); err != nil {
+		w.failf("after %T %+v: %w", e, e, err)
+	}
+	for _, v := range w.s.Workers() {
+		if n := len(w.slots[v.ID]); v.Busy != n {
+			w.failf("after %T %+v: worker %s has %d slots in use, want %d", e, e, v.ID, v.Busy, n)
+		}
+	}
+	if at := w.s.NextWake(); !at.IsZero() && !at.After(w.now) {
+		w.failf("after %T %+v: wants to be woken at %v, it is %v", e, e, at, w.now)
+	}
+}
+
+func (w *world) carryOut(effect Effect) {
+	switch e := effect.(type) {
+	case Start:
+		w.checkStart(e)
+		w.Starts++
+		w.started[e.ID] = true
+		w.slots[e.Worker][e.ID] = true
+		if h := w.host(e.Worker); h.alive {
+			h.running = append(h.running, e)
+		}
+	case Stop:
+		if !w.slots[e.Worker][e.ID] {
+			w.failf("stop of %v on %s, where it does not run", e.ID, e.Worker)
+		}
+		w.host(e.Worker).stopping[e.ID] = true
+	case Commit:
+		w.checkCommit(w.job(e.Job))
+		w.job(e.Job).answer = e
+	case End:
+		j := w.job(e.Job)
+		if j.answer != nil || j.over {
+			w.failf("a second end of %s", e.Job)
+		}
+		j.answer = e
+		if e.Canceled {
+			w.Canceled++
+		} else {
+			w.Failed++
+		}
+	case Release:
+		w.release(e.Job)
+	case Note:
+		if e.Text == "" || e.Kind == "" || w.job(e.Job) == nil {
+			w.failf("a poor note: %+v", e)
+		}
+		if e.Kind == NoteAttemptAdopted {
+			w.Adopted++
+		}
+		if e.Kind == NoteJobDone {
+			w.Committed++
+		}
+	}
+}
+
+func (w *world) release(id JobID) {
+	j := w.job(id)
+	if !j.over && j.admitted {
+		w.failf("release of %s, which is not over", id)
+	}
+	for at, slots := range w.slots {
+		maps.DeleteFunc(slots, func(a AttemptID, _ bool) bool { return a.Job == id })
+		h := w.host(at)
+		h.running = slices.DeleteFunc(h.running, func(r Start) bool { return r.ID.Job == id })
+		h.held = slices.DeleteFunc(h.held, func(m MapOutput) bool { return m.ID.Job == id })
+	}
+}
+
+func (w *world) checkStart(e Start) {
+	j, h := w.job(e.ID.Job), w.host(e.Worker)
+	switch {
+	case w.started[e.ID]:
+		w.failf("%v is started twice", e.ID)
+	case w.slots[e.Worker] == nil:
+		w.failf("%v is started on %s, which is not there", e.ID, e.Worker)
+	case len(w.slots[e.Worker]) >= h.slots:
+		w.failf("%v is started on %s, whose %d slots are in use", e.ID, e.Worker, h.slots)
+	case h.draining:
+		w.failf("%v is started on %s, which drains", e.ID, e.Worker)
+	case !j.admitted || j.over || j.answer != nil:
+		w.failf("%v is started, its job is over", e.ID)
+	case e.ID.Gen != j.gen:
+		w.failf("%v is started, its job is at generation %d", e.ID, j.gen)
+	case len(j.await) > 0 && w.now.Before(j.openAt):
+		w.failf("%v is started at %v, its job waits for %v until %v", e.ID, w.now, j.await, j.openAt)
+	case e.ID.Phase == Reduce && len(e.Sources) != j.maps:
+		w.failf("%v is started with %d sources, want %d", e.ID, len(e.Sources), j.maps)
+	}
+	for i, src := range e.Sources {
+		if w.slots[src.Worker] == nil {
+			w.failf("%v is sent to worker %s for map %d, which is not there", e.ID, src.Worker, i)
+		}
+	}
+}
+
+func (w *world) checkCommit(j *durable) {
+	phase, n := Reduce, j.reduces
+	if n == 0 {
+		phase, n = Map, j.maps
+	}
+	digests := map[int]Digest{}
+	for i := range n {
+		c, ok := j.records[TaskID{Job: j.id, Phase: phase, Index: int32(i)}]
+		if !ok {
+			w.failf("commit of %s without a winner of %v %d", j.id, phase, i)
+		}
+		for m, d := range c.Digests {
+			if have, ok := digests[m]; ok && have != d {
+				w.failf("commit of %s: its reduces rest on different outputs of map %d", j.id, m)
+			}
+			digests[m] = d
+		}
+	}
+}

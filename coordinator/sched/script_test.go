@@ -1,0 +1,276 @@
+package sched
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mrctl/mrctl/internal/errs"
+)
+
+var rewrite = flag.Bool("rewrite", false, "rewrite what the scripts in testdata expect")
+
+// TestScripts runs the scripts in testdata. A script is a list of blocks: commands, a line "----", what they give, an
+// empty line. Lines that begin with # are for the reader. What a block gives is what Step gave (notes are indented).
+//
+//	admit J maps=N reduces=N [prio=N] [max=N] [gen=N] [first=N] [await=W,W until=DUR] [finished=TASK:A.DD/A.DD,TASK]
+//	join W [slots=N] [running=J/ATTEMPT,...] [held=J/ATTEMPT:DD,...]
+//	lose W REASON...   drain W
+//	progress J/ATTEMPT
+//	done W J/ATTEMPT [digest=DD] [consumed=A.DD/A.DD]
+//	fail W J/ATTEMPT KIND TEXT...      lost W J/ATTEMPT TEXT...      missing W J/ATTEMPT ATTEMPT,ATTEMPT
+//	stopped W J/ATTEMPT
+//	cancel J REASON...   committed J   ended J   commitfailed J gen=N lost=TASK,TASK
+//	tick DUR      lets time pass, step by step as NextWake says
+//	show J        the tasks and counts of a job      workers      wake
+//
+// An attempt is m3#1 (or m3#1@2 for generation 2), a task r0, a digest two hex digits, a consumed list "attempt.digest"
+// for each map. Time begins at 0. The config can be set in the first lines: config backoff=DUR max-losses=N ...
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { runFile(t, file) })
+	}
+}
+
+func runFile(t *testing.T, file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &script{cfg: Config{Seed: 1}}
+	var got strings.Builder
+	expected := false // inside the expectation of a block
+	var block []string
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimRight(line, "\n")
+		switch {
+		case expected && line != "":
+		case expected:
+			expected = false
+			got.WriteString("\n")
+		case line == "----":
+			got.WriteString("----\n" + r.run(t, block))
+			block, expected = nil, true
+		default:
+			if line != "" && !strings.HasPrefix(line, "#") {
+				block = append(block, line)
+			}
+			got.WriteString(line + "\n")
+		}
+	}
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(string(text), got.String()); diff != "" {
+		t.Errorf("%s (-want +got, -rewrite accepts it):\n%s", file, diff)
+	}
+}
+
+type script struct {
+	cfg Config
+	s   *Scheduler
+	now time.Duration
+	out strings.Builder
+}
+
+var zero = time.Unix(0, 0).UTC()
+
+func (r *script) run(t *testing.T, block []string) string {
+	r.out.Reset()
+	for _, line := range block {
+		c := parse(t, line)
+		if c.name == "config" {
+			r.configure(c)
+			continue
+		}
+		if r.s == nil {
+			r.s = New(r.cfg)
+			r.step(Tick{})
+		}
+		r.command(c)
+		if err := check(r.s); err != nil {
+			t.Errorf("after %q: %v", line, err)
+		}
+	}
+	return r.out.String()
+}
+
+func (r *script) configure(c command) {
+	for name, to := range map[string]*time.Duration{
+		"backoff": &r.cfg.BackoffBase, "backoff-max": &r.cfg.BackoffMax, "stall": &r.cfg.StallAfter,
+		"attempt-stall": &r.cfg.AttemptStall, "stop-grace": &r.cfg.StopGrace, "stray": &r.cfg.StrayAfter,
+	} {
+		if v := c.opt[name]; v != "" {
+			*to = c.duration(v)
+		}
+	}
+	r.cfg.MaxLosses = c.num("max-losses", r.cfg.MaxLosses)
+	r.cfg.Seed = uint64(c.num("seed", 1))
+}
+
+func (r *script) command(c command) {
+	switch c.name {
+	case "admit":
+		r.step(c.admit())
+	case "join":
+		r.step(Join{Worker: WorkerID(c.arg(0)), Slots: c.num("slots", 1), Running: c.attempts(c.opt["running"]), Held: c.held(c.opt["held"])})
+	case "lose":
+		r.step(Lose{Worker: WorkerID(c.arg(0)), Reason: c.rest(1)})
+	case "drain":
+		r.step(Drain{Worker: WorkerID(c.arg(0))})
+	case "progress":
+		r.step(Progress{ID: c.attempt(c.arg(0))})
+	case "done":
+		e := Done{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Digest: c.digest(c.opt["digest"])}
+		if e.ID.Phase == Reduce {
+			consumed := c.consumed(c.opt["consumed"])
+			e.Consumed = &consumed
+		}
+		r.step(e)
+	case "fail":
+		r.step(Fail{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Kind: c.kind(c.arg(2)), Error: c.rest(3)})
+	case "lost":
+		r.step(Fail{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Kind: errs.Unavailable, Error: c.rest(2), Lost: true})
+	case "missing":
+		e := Fail{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Kind: errs.Unavailable, Error: "no such run"}
+		for _, m := range strings.Split(c.arg(2), ",") {
+			e.Missing = append(e.Missing, c.attempt(string(e.ID.Job)+"/"+m))
+		}
+		r.step(e)
+	case "stopped":
+		r.step(Stopped{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1))})
+	case "cancel":
+		r.step(Cancel{Job: JobID(c.arg(0)), Reason: c.rest(1)})
+	case "committed":
+		r.step(Committed{Job: JobID(c.arg(0))})
+	case "commitfailed":
+		e := CommitFailed{Job: JobID(c.arg(0)), Gen: int32(c.num("gen", 0))}
+		for _, id := range c.list("lost") {
+			e.Lost = append(e.Lost, c.attempt(c.arg(0)+"/"+id).TaskID)
+		}
+		r.step(e)
+	case "ended":
+		r.step(Ended{Job: JobID(c.arg(0))})
+	case "tick":
+		r.tick(r.now + c.duration(c.arg(0)))
+	case "show":
+		r.show(JobID(c.arg(0)))
+	case "workers":
+		for _, w := range r.s.Workers() {
+			r.printf("%s busy=%d/%d draining=%v done=%d failed=%d\n", w.ID, w.Busy, w.Slots, w.Draining, w.Done, w.Failed)
+		}
+	case "wake":
+		if at := r.s.NextWake(); at.IsZero() {
+			r.printf("never\n")
+		} else {
+			r.printf("at %v\n", at.Sub(zero))
+		}
+	default:
+		c.t.Fatalf("%q: no such command", c.line)
+	}
+}
+
+// tick lets time pass. Nothing but a time that NextWake names may matter, which the last, late Tick shows.
+func (r *script) tick(until time.Duration) {
+	for {
+		wake := r.s.NextWake()
+		if wake.IsZero() || wake.Sub(zero) > until {
+			break
+		}
+		r.now = max(r.now, wake.Sub(zero))
+		r.printf("[%v]\n", r.now)
+		r.step(Tick{})
+	}
+	r.now = until
+	r.step(Tick{})
+}
+
+func (r *script) printf(format string, args ...any) { fmt.Fprintf(&r.out, format, args...) }
+
+func (r *script) step(e Event) {
+	for _, effect := range r.s.Step(zero.Add(r.now), e) {
+		r.printf("%s\n", describe(effect))
+	}
+}
+
+func (r *script) show(id JobID) {
+	j := r.s.jobs[id]
+	v, ok := r.s.View(id)
+	if !ok {
+		r.printf("%s is unknown\n", id)
+		return
+	}
+	r.printf("%s %v gen=%d map=%+v reduce=%+v failed=%d lost=%d kept=%d\n", id, j.state, j.gen, v.Map, v.Reduce, v.AttemptsFailed, v.AttemptsLost, v.Kept)
+	for p := range j.tasks {
+		for i := range j.tasks[p] {
+			t := &j.tasks[p][i]
+			r.printf("  %s %v", short(t.id()), t.state)
+			if t.current != nil {
+				r.printf(" %s on %s", shortAttempt(t.current.id), t.current.worker.id)
+			}
+			if t.out.worker != nil {
+				r.printf(" #%d held by %s", t.out.attempt, t.out.worker.id)
+			}
+			for _, o := range t.spare {
+				r.printf(", spare #%d by %s", o.attempt, o.worker.id)
+			}
+			r.printf("\n")
+		}
+	}
+}
+
+func short(id TaskID) string { return fmt.Sprintf("%c%d", id.Phase.String()[0], id.Index) }
+
+func shortAttempt(id AttemptID) string {
+	s := fmt.Sprintf("%s#%d", short(id.TaskID), id.Attempt)
+	if id.Gen != 0 {
+		s += fmt.Sprintf("@%d", id.Gen)
+	}
+	return s
+}
+
+func describe(e Effect) string {
+	switch e := e.(type) {
+	case Start:
+		s := fmt.Sprintf("start %s %s/%s", e.Worker, e.ID.Job, shortAttempt(e.ID))
+		for i, src := range e.Sources {
+			s += fmt.Sprintf(" m%d#%d@%s", i, src.Attempt, src.Worker)
+		}
+		return s
+	case Stop:
+		return fmt.Sprintf("stop %s %s/%s: %s", e.Worker, e.ID.Job, shortAttempt(e.ID), e.Reason)
+	case Commit:
+		return fmt.Sprintf("COMMIT %s", e.Job)
+	case End:
+		s := fmt.Sprintf("END %s canceled=%v kind=%v", e.Job, e.Canceled, e.Kind)
+		if e.Cause != nil {
+			s += " cause=" + shortAttempt(*e.Cause)
+		}
+		return s + ": " + e.Reason
+	case Release:
+		return fmt.Sprintf("RELEASE %s", e.Job)
+	case Note:
+		s := fmt.Sprintf("    %s %s", e.Job, e.Kind)
+		if e.Task != nil {
+			s += fmt.Sprintf(" %s#%d", short(*e.Task), e.Attempt)
+		}
+		if e.Worker != "" {
+			s += fmt.Sprintf(" %s", e.Worker)
+		}
+		return s + ": " + e.Text
+	}
+	return fmt.Sprintf("%T?", e)
+}

@@ -1,0 +1,160 @@
+package coordinator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mrctl/mrctl/coordinator/events"
+	"github.com/mrctl/mrctl/coordinator/sched"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/storage/dataset"
+)
+
+// attemptsPerClaim keeps attempts of successive leaders apart: a leader's numbers start at claims x this.
+const attemptsPerClaim = 1000
+
+// takeOver claims every live job before anything is decided about any of them: what an old leader writes after its
+// claim fails, what it wrote before is in what we read.
+func (l *leader) takeOver(ctx context.Context) ([]*job, error) {
+	var claimed []*job
+	for id, err := range l.book.Jobs(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		chain, err := l.book.Claim(ctx, id)
+		if errs.Is(err, errs.NotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("claim job %s: %w", id, err)
+		}
+		if chain.Job().Phase.Ended() {
+			continue
+		}
+		j := newJob(chain)
+		l.jobs[j.id] = j
+		claimed = append(claimed, j)
+		l.log.Info("claimed job", zap.String("job", id), zap.String("phase", string(chain.Job().Phase)))
+	}
+	return claimed, nil
+}
+
+// resume goes on with a job from what its record says. Called in the loop only.
+func (l *leader) resume(j *job) {
+	l.jobs[j.id] = j
+	rec := j.chain.Job()
+	if rec.Phase == ledger.Planning {
+		l.spawn(j, "plan it", func(ctx context.Context) error { return l.plan(ctx, j) })
+		return
+	}
+	l.spawn(j, "read its records", func(ctx context.Context) error { return l.load(ctx, j) })
+}
+
+// load reads the plan and the winning records of a job that was running, and admits it.
+func (l *leader) load(ctx context.Context, j *job) error {
+	rec := j.chain.Job()
+	head, err := dataset.ReadHead(ctx, l.srv.cfg.Store, rec.ID)
+	if err != nil {
+		return err
+	}
+	winners := map[int32]ledger.TaskRecord{}
+	for tr, err := range ledger.Tasks(ctx, l.srv.cfg.Store, rec.ID, 0, ledger.Reduce, rec.Gen) {
+		if err != nil {
+			return err
+		}
+		winners[int32(tr.Task)] = tr
+	}
+	l.post(func() { l.admit(j, head, winners) })
+	return nil
+}
+
+// admit gives a job to the scheduler. Called in the loop only.
+func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskRecord) {
+	rec := j.chain.Job()
+	j.head, j.winners, j.admitted = head, winners, true
+	e := sched.Admit{
+		Job: j.id, Priority: rec.Spec.Priority, Maps: head.Maps, Reduces: head.Partitions, Gen: rec.Gen,
+		MaxAttempts: rec.Spec.MaxAttempts, Finished: map[sched.TaskID]sched.Consumed{},
+		FirstAttempt: int32(max(rec.Claims-1, 0) * attemptsPerClaim),
+	}
+	for i, tr := range winners {
+		e.Finished[sched.TaskID{Job: j.id, Phase: sched.Reduce, Index: i}] = consumed(tr)
+	}
+	for _, w := range rec.Holders {
+		j.holders[sched.WorkerID(w)] = true
+		e.Await = append(e.Await, sched.WorkerID(w))
+	}
+	e.AwaitUntil = time.Now().Add(2*l.srv.cfg.Heartbeat + 5*time.Second)
+	j.log.Add(events.Event{Time: time.Now(), Kind: "admitted", Text: fmt.Sprintf("%d map tasks, %d partitions, %d bytes; %d finished already", head.Maps, head.Partitions, head.Bytes, len(winners))})
+	l.step(e)
+	if j.cancelled != "" {
+		l.step(sched.Cancel{Job: j.id, Reason: j.cancelled})
+	}
+	// Workers that came before the job was loaded told what they hold of it; say it again now.
+	for _, s := range l.sessions {
+		if again := s.join(func(id sched.JobID) bool { return id == j.id }); again != nil {
+			l.step(*again)
+		}
+	}
+}
+
+func consumed(tr ledger.TaskRecord) sched.Consumed {
+	c := sched.Consumed{Attempts: make([]int32, len(tr.Inputs)), Digests: make([]sched.Digest, len(tr.Inputs))}
+	for i, in := range tr.Inputs {
+		c.Attempts[i] = in.Attempt
+		c.Digests[i] = digestOf(in.Digest)
+	}
+	return c
+}
+
+// watchInbox turns submissions into jobs: at once when nudged, and now and then anyway.
+func (l *leader) watchInbox(ctx context.Context) error {
+	tick := time.NewTicker(l.srv.cfg.InboxPoll)
+	defer tick.Stop()
+	for {
+		if err := l.emptyInbox(ctx); err != nil && ctx.Err() == nil {
+			if errs.Is(err, errs.Fenced) {
+				l.end(err)
+				return nil
+			}
+			l.log.Warn("read the inbox", zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-l.nudge:
+		}
+	}
+}
+
+func (l *leader) emptyInbox(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for id, err := range l.book.Inbox(ctx) {
+		if err != nil {
+			return err
+		}
+		g.Go(func() error {
+			chain, err := l.book.Accept(gctx, id)
+			if err != nil {
+				return fmt.Errorf("accept job %s: %w", id, err)
+			}
+			if chain.Job().Phase.Ended() {
+				return nil
+			}
+			l.post(func() {
+				if l.jobs[sched.JobID(id)] == nil {
+					l.resume(newJob(chain))
+				}
+			})
+			return nil
+		})
+	}
+	return g.Wait()
+}

@@ -1,0 +1,290 @@
+// Package cluster runs mrctl as a person would: separate processes of the built binary over a folder or a real S3
+// server, each with a scratch folder of its own, to be watched and killed.
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Options say what to start. Binary, Dir and Store are required.
+type Options struct {
+	Binary       string // a built mrctl
+	Dir          string // logs and scratch go here
+	Store        string // a folder or s3://bucket/prefix
+	Env          []string
+	Coordinators int
+	Workers      int
+	LeaseTTL     time.Duration // default 3 s
+	Slots        int           // a worker; default 1
+	Memory       string        // a worker; default 256MiB
+}
+
+// Proc is one process of the cluster.
+type Proc struct {
+	Name   string
+	Log    string // path of its standard error
+	cmd    *exec.Cmd
+	exited chan struct{}
+	err    error
+}
+
+// Cluster is a set of processes over one store.
+type Cluster struct {
+	Options
+	Coordinators, Workers []*Proc
+}
+
+// Start starts everything and waits until a leader has all the workers.
+func Start(ctx context.Context, o Options) (*Cluster, error) {
+	if o.LeaseTTL == 0 {
+		o.LeaseTTL = 3 * time.Second
+	}
+	if o.Slots == 0 {
+		o.Slots = 1
+	}
+	if o.Memory == "" {
+		o.Memory = "256MiB"
+	}
+	c := &Cluster{Options: o}
+	for i := range o.Coordinators {
+		p, err := c.spawn(fmt.Sprintf("coordinator-%d", i), "serve", "coordinator", "--store", o.Store, "--lease-ttl", o.LeaseTTL.String())
+		if err != nil {
+			return c, errors.Join(err, c.Stop())
+		}
+		c.Coordinators = append(c.Coordinators, p)
+	}
+	for range o.Workers {
+		if _, err := c.AddWorker(); err != nil {
+			return c, errors.Join(err, c.Stop())
+		}
+	}
+	if err := c.WaitWorkers(ctx, o.Workers); err != nil {
+		return c, errors.Join(err, c.Stop())
+	}
+	return c, nil
+}
+
+// AddWorker starts one more worker.
+func (c *Cluster) AddWorker() (*Proc, error) {
+	name := fmt.Sprintf("worker-%d", len(c.Workers))
+	p, err := c.spawn(name, "serve", "worker", "--store", c.Store, "--slots", strconv.Itoa(c.Slots), "--memory", c.Memory,
+		"--scratch", filepath.Join(c.Dir, name+".scratch"))
+	if err == nil {
+		c.Workers = append(c.Workers, p)
+	}
+	return p, err
+}
+
+func (c *Cluster) spawn(name string, args ...string) (*Proc, error) {
+	p := &Proc{Name: name, Log: filepath.Join(c.Dir, name+".log"), exited: make(chan struct{})}
+	logFile, err := os.Create(p.Log)
+	if err != nil {
+		return nil, err
+	}
+	p.cmd = exec.Command(c.Binary, args...)
+	p.cmd.Env = append(os.Environ(), c.Env...)
+	p.cmd.Stderr, p.cmd.Stdout = logFile, logFile
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), logFile.Close())
+	}
+	go func() {
+		p.err = errors.Join(p.cmd.Wait(), logFile.Close())
+		close(p.exited)
+	}()
+	return p, nil
+}
+
+// Pid is the process id.
+func (p *Proc) Pid() int { return p.cmd.Process.Pid }
+
+// Kill sends SIGKILL and waits for the end.
+func (p *Proc) Kill() { p.Signal(syscall.SIGKILL); <-p.exited }
+
+// Signal sends a signal; a process that is gone already takes none.
+func (p *Proc) Signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
+
+// Alive tells whether the process runs.
+func (p *Proc) Alive() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// Stop ends all processes, politely at first.
+func (c *Cluster) Stop() error {
+	all := append(append([]*Proc{}, c.Workers...), c.Coordinators...)
+	for _, p := range all {
+		p.Signal(syscall.SIGCONT)
+		p.Signal(syscall.SIGINT)
+	}
+	deadline := time.After(10 * time.Second)
+	for _, p := range all {
+		select {
+		case <-p.exited:
+		case <-deadline:
+			p.Kill()
+		}
+	}
+	return nil
+}
+
+// Result is what one run of the command line gave.
+type Result struct {
+	Out, Err string
+	Code     int
+}
+
+// Mrctl runs the command line against the cluster's store.
+func (c *Cluster) Mrctl(ctx context.Context, args ...string) (Result, error) {
+	return Run(ctx, c.Binary, append(append([]string{}, c.Env...), "MRCTL_STORE="+c.Store), args...)
+}
+
+// Run runs a binary with more environment and gives what it printed and its exit code.
+func Run(ctx context.Context, binary string, env []string, args ...string) (Result, error) {
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = append(os.Environ(), env...)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	err := cmd.Run()
+	r := Result{Out: out.String(), Err: errOut.String()}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		r.Code = exit.ExitCode()
+		if ctx.Err() != nil {
+			return r, fmt.Errorf("mrctl %s: %w", strings.Join(args, " "), ctx.Err())
+		}
+		return r, nil
+	}
+	return r, err
+}
+
+// JSON runs a command with --json and decodes what it prints.
+func (c *Cluster) JSON(ctx context.Context, into any, args ...string) error {
+	r, err := c.Mrctl(ctx, append([]string{args[0], "--json"}, args[1:]...)...)
+	if err != nil {
+		return err
+	}
+	if r.Code != 0 {
+		return fmt.Errorf("mrctl %s: exit %d: %s", strings.Join(args, " "), r.Code, r.Err)
+	}
+	if err := json.Unmarshal([]byte(r.Out), into); err != nil {
+		return fmt.Errorf("mrctl %s: %w in %q", strings.Join(args, " "), err, r.Out)
+	}
+	return nil
+}
+
+// Until asks again and again until ok says yes or ctx ends.
+func Until(ctx context.Context, what string, ok func() (bool, error)) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	var last error
+	for {
+		yes, err := ok()
+		if yes {
+			return nil
+		}
+		last = err
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("waiting for %s: %w", what, ctx.Err()), last)
+		}
+	}
+}
+
+// WaitWorkers waits until the leader knows n workers.
+func (c *Cluster) WaitWorkers(ctx context.Context, n int) error {
+	return Until(ctx, strconv.Itoa(n)+" workers", func() (bool, error) {
+		r, err := c.Mrctl(ctx, "workers", "--json")
+		if err == nil && r.Code != 0 {
+			err = errors.New(r.Err)
+		}
+		return err == nil && strings.Count(r.Out, "\n") >= n, err
+	})
+}
+
+// Status is what the tests ask of a job.
+type Status struct {
+	ID             string           `json:"id"`
+	Phase          string           `json:"phase"`
+	Error          string           `json:"error"`
+	Epoch          uint64           `json:"epoch"`
+	Counters       map[string]int64 `json:"counters"`
+	TasksKept      int              `json:"tasks_kept"`
+	AttemptsLost   int              `json:"attempts_lost"`
+	AttemptsFailed int              `json:"attempts_failed"`
+	Stages         []struct {
+		Name  string `json:"name"`
+		Tasks int    `json:"tasks"`
+		Done  int    `json:"done"`
+	} `json:"stages"`
+}
+
+// Ended tells whether the job is over.
+func (s Status) Ended() bool {
+	return s.Phase == "done" || s.Phase == "failed" || s.Phase == "cancelled"
+}
+
+// Done counts the tasks that are done, and all of them.
+func (s Status) Done() (done, of int) {
+	for _, st := range s.Stages {
+		done += st.Done
+		of += st.Tasks
+	}
+	return done, of
+}
+
+// Status asks for a job.
+func (c *Cluster) Status(ctx context.Context, id string) (s Status, err error) {
+	return s, c.JSON(ctx, &s, "status", id)
+}
+
+// Submit submits a job and gives its id.
+func (c *Cluster) Submit(ctx context.Context, args ...string) (string, error) {
+	var answer struct{ ID string }
+	err := c.JSON(ctx, &answer, append([]string{"submit", "--detach"}, args...)...)
+	return answer.ID, err
+}
+
+// WaitDone waits for the end of a job, which must be a good one.
+func (c *Cluster) WaitDone(ctx context.Context, id string) (s Status, err error) {
+	err = Until(ctx, "the end of job "+id, func() (ok bool, err error) {
+		s, err = c.Status(ctx, id)
+		return err == nil && s.Ended(), err
+	})
+	if err == nil && s.Phase != "done" {
+		err = fmt.Errorf("job %s %s: %s", id, s.Phase, s.Error)
+	}
+	return s, err
+}
+
+// Leader finds the process that leads, by the process id in the name of the lease's holder.
+func (c *Cluster) Leader(ctx context.Context) (*Proc, error) {
+	var l struct {
+		Holder string `json:"holder"`
+	}
+	if err := c.JSON(ctx, &l, "leader"); err != nil {
+		return nil, err
+	}
+	for _, p := range c.Coordinators {
+		if strings.Contains(l.Holder, "-"+strconv.Itoa(p.Pid())+"-") {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("the lease's holder %q is none of our processes", l.Holder)
+}

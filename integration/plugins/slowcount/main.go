@@ -1,0 +1,33 @@
+// Command slowcount is a word count that takes its time, so that tests can kill what runs it in the middle.
+package main
+
+import (
+	"context"
+	"flag"
+	"time"
+
+	"github.com/mrctl/mrctl/jobs"
+)
+
+var pause = flag.Duration("pause", 0, "sleep so long at every 1000th record")
+
+func main() {
+	n := 0
+	jobs.Main(jobs.Job[string, string, int64, jobs.Pair[string, int64]]{
+		Name: "slowcount",
+		Map: func(ctx context.Context, line string, emit func(string, int64)) error {
+			if n++; n%1000 == 0 && *pause > 0 {
+				select {
+				case <-time.After(*pause):
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			for w := range jobs.Words(line) {
+				emit(w, 1)
+			}
+			return nil
+		},
+		Combine: jobs.Sum[int64](),
+	})
+}

@@ -1,0 +1,94 @@
+// Package boundary carries batches between a worker and a plugin. Both ends are here, so that they cannot drift apart:
+// Server and its ports for the plugin, MapStream and ReduceStream for the worker, and Local for both in one process.
+//
+// What goes over is bulk: about 1 MiB a batch, never a call for a record. A body is a few raw buffers one after
+// another, cut into messages of at most frame.MaxBody. Integers are little-endian, as in Arrow on the machines we know.
+//
+// Two rules keep an attempt from waiting for itself. A worker receives what comes up from one goroutine while it sends
+// from another; so a plugin may write before it has read. And a buffer that was sent is not used again: the transport
+// may still be reading it.
+package boundary
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/rows"
+)
+
+// Protocol is the version of the wire this package speaks.
+const Protocol = 1
+
+// BatchSize is how many bytes of rows a batch gathers before it is sent. One row may make it larger.
+const BatchSize = 1 << 20
+
+// MaxBuffer bounds one buffer of a batch, in bytes: offsets are int32, and no batch is above 1 GiB.
+const MaxBuffer = 1 << 30
+
+// Pairs is a batch of what a map function emitted.
+type Pairs struct {
+	rows.Batch
+	Parts     []int32 // the partition of each row where the job computes it, else nil
+	Sorted    bool    // the rows are in key order and all of Partition
+	Partition int
+}
+
+// Input is a batch of records on the plugin's side. Its memory is garbage collected and never changes: strings may
+// point into it for ever.
+type Input struct {
+	Number uint64 // of the batch in its attempt, from 0
+	rows.Records
+}
+
+// Group is a batch of sorted rows on the plugin's side; its memory is as Input's.
+type Group struct {
+	rows.Batch
+	Continues bool // the first row has the key of the last row before
+}
+
+// MapPort is the plugin's end of a map attempt. It is used from one goroutine.
+type MapPort interface {
+	// Recv gives the next batch, io.EOF after the last.
+	Recv() (*Input, error)
+	// Send hands a batch over, with its memory. It blocks while the worker is behind.
+	Send(*Pairs) error
+	// Progress tells how many records are done.
+	Progress(records uint64) error
+}
+
+// ReducePort is the plugin's end of a reduce attempt. It is used from one goroutine.
+type ReducePort interface {
+	// Recv gives the next batch, io.EOF after the last.
+	Recv() (*Group, error)
+	// Send hands rows of the result over, of the stage's output schema.
+	Send(arrow.RecordBatch) error
+}
+
+// Program is a stage of a job, compiled. Its methods may run many attempts at once. An error that is the user's is a
+// *Failure; any other is the transport's.
+type Program interface {
+	Describe() *pluginv1.Stage
+	Map(ctx context.Context, start *pluginv1.MapStart, port MapPort) (*pluginv1.Counters, error)
+	Reduce(ctx context.Context, start *pluginv1.ReduceStart, port ReducePort) (*pluginv1.Counters, error)
+}
+
+// Failure is the user's error: what his function returned, or his panic with its stack.
+type Failure struct {
+	Text      string
+	Stack     string // of a panic; "" otherwise
+	HasRecord bool
+	Batch     uint64 // of the record, when HasRecord
+	Row       uint64
+	Key       []byte // encoded; of the group, in a reduce
+}
+
+// Error is the text, and the stack below it.
+func (f *Failure) Error() string {
+	if f.Stack == "" {
+		return f.Text
+	}
+	return fmt.Sprintf("%s\n%s", f.Text, f.Stack)
+}

@@ -1,0 +1,30 @@
+package boundary
+
+import "github.com/apache/arrow-go/v18/arrow"
+
+// LocalMap is a MapPort within one process: batches come from Next and go to Out.
+type LocalMap struct {
+	Next func() (*Input, error)
+	Out  func(*Pairs) error
+}
+
+// Recv calls Next.
+func (p LocalMap) Recv() (*Input, error) { return p.Next() }
+
+// Send calls Out.
+func (p LocalMap) Send(b *Pairs) error { return p.Out(b) }
+
+// Progress has nobody to tell.
+func (p LocalMap) Progress(uint64) error { return nil }
+
+// LocalReduce is a ReducePort within one process.
+type LocalReduce struct {
+	Next func() (*Group, error)
+	Out  func(arrow.RecordBatch) error
+}
+
+// Recv calls Next.
+func (p LocalReduce) Recv() (*Group, error) { return p.Next() }
+
+// Send calls Out.
+func (p LocalReduce) Send(rec arrow.RecordBatch) error { return p.Out(rec) }

@@ -1,0 +1,134 @@
+package jobs
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/codec"
+	"github.com/mrctl/mrctl/internal/errs"
+)
+
+// program is a job compiled. It is never changed after that; each attempt has its own state.
+type program[In, K, V, Out any] struct {
+	job   Job[In, K, V, Out]
+	about *pluginv1.Stage
+	keys  *codec.Codec[K]
+	vals  *codec.Codec[V]
+	out   *table[Out] // rows of Out; nil when Reduce is nil
+	pairs *pairTable  // rows of a key and its value, when Reduce is nil
+	plain bool        // combining is off: jobstest shows that it changes nothing
+}
+
+var nameRE = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+
+// compile checks a job and makes what runs it.
+func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], error) {
+	fail := func(format string, args ...any) (*program[In, K, V, Out], error) {
+		return nil, errs.E(errs.Invalid, "job", j.Name, fmt.Errorf(format, args...))
+	}
+	if !nameRE.MatchString(j.Name) {
+		return fail("the name %q is not 1 to 40 of a-z, 0-9 and -", j.Name)
+	}
+	switch {
+	case len(j.Inputs) > 0:
+		return fail("several inputs are not available yet: use Map, with one input")
+	case len(j.Outputs) > 0:
+		return fail("named outputs are not available yet: use Out")
+	case j.SortBy != nil:
+		return fail("SortBy is not available yet: sort within Reduce")
+	case j.Map == nil && j.MapBatch == nil:
+		return fail("it has no Map")
+	case j.Map != nil && j.MapBatch != nil:
+		return fail("it has both Map and MapBatch: keep one")
+	}
+	p := &program[In, K, V, Out]{job: j}
+	kind, err := inputKind[In]()
+	if err != nil {
+		return fail("In: %w", err)
+	}
+	if p.keys, err = codec.ForKey[K](); err != nil {
+		return fail("K: %w", err)
+	}
+	if p.vals, err = codec.For[V](); err != nil {
+		return fail("V: %w", err)
+	}
+	keys, vals := named(p.keys.Fields(), "key"), p.vals.Fields()
+	var out *arrow.Schema
+	if j.Reduce != nil {
+		if p.out, err = newTable[Out](j.Columns); err != nil {
+			return fail("Out: %w", err)
+		}
+		out = p.out.schema
+	} else {
+		if p.pairs, err = newPairTable[K, V, Out](keys, vals, j.Columns); err != nil {
+			return fail("Out: %w", err)
+		}
+		out = p.pairs.schema
+	}
+	p.about = &pluginv1.Stage{
+		Name: j.Name, InputKind: kind, Fold: j.Combine.kind,
+		HasMap: true, HasReduce: j.Reduce != nil, HasPartition: j.Partition != nil,
+		RawLines: j.Map != nil, Identity: j.identity,
+	}
+	for _, s := range []struct {
+		to     *[]byte
+		schema *arrow.Schema
+	}{
+		{&p.about.InputSchema, inputSchema(kind)},
+		{&p.about.KeySchema, arrow.NewSchema(keys, nil)},
+		{&p.about.ValueSchema, arrow.NewSchema(vals, nil)},
+		{&p.about.OutputSchema, out},
+	} {
+		if *s.to, err = codec.MarshalSchema(s.schema); err != nil {
+			return fail("%w", err)
+		}
+	}
+	return p, nil
+}
+
+// Describe is what the worker is told of the job.
+func (p *program[In, K, V, Out]) Describe() *pluginv1.Stage { return p.about }
+
+// WithoutCombining is the same program with nothing folded before the reduce.
+func (p *program[In, K, V, Out]) WithoutCombining() boundary.Program {
+	q := *p
+	q.plain = true
+	return &q
+}
+
+func inputKind[In any]() (pluginv1.Stage_InputKind, error) {
+	t := reflect.TypeFor[In]()
+	switch {
+	case t.Kind() == reflect.String:
+		return pluginv1.Stage_INPUT_KIND_STRING, nil
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		return pluginv1.Stage_INPUT_KIND_BYTES, nil
+	case t.Kind() == reflect.Struct:
+		return 0, fmt.Errorf("%v: rows are not available as input yet: use string or []byte", t)
+	}
+	return 0, fmt.Errorf("%v is neither string nor []byte", t)
+}
+
+// inputSchema is the one column that MapBatch gets.
+func inputSchema(kind pluginv1.Stage_InputKind) *arrow.Schema {
+	var t arrow.DataType = arrow.BinaryTypes.String
+	if kind == pluginv1.Stage_INPUT_KIND_BYTES {
+		t = arrow.BinaryTypes.Binary
+	}
+	return arrow.NewSchema([]arrow.Field{{Name: "record", Type: t}}, nil)
+}
+
+// named gives the one column of a type that is no struct a better name than "value".
+func named(fields []arrow.Field, name string) []arrow.Field {
+	if len(fields) == 1 && fields[0].Name == "value" {
+		f := fields[0]
+		f.Name = name
+		return []arrow.Field{f}
+	}
+	return fields
+}

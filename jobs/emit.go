@@ -1,0 +1,183 @@
+package jobs
+
+import (
+	"unsafe"
+
+	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/codec"
+	"github.com/mrctl/mrctl/internal/combine"
+)
+
+// maxField bounds an encoded key or value, in bytes.
+const maxField = 512 << 20
+
+// emitter is what stands behind emit in one attempt: the table where pairs meet, and the batch they leave in. Keys come
+// to it encoded, so that it need not know K.
+type emitter[V any] struct {
+	port  boundary.MapPort
+	vals  *codec.Codec[V]
+	place func(key []byte) (int32, error) // the job's own partition of a key; nil: the worker computes it
+
+	pairs uint64 // emitted by the user's function
+	err   error  // the first that befell; emit discards from then on
+
+	table  *combine.Table[V] // nil: nothing is combined
+	gate   combine.Gate
+	memory int // bytes that the table may use
+	held   int // bytes of values beyond the table itself, where V has any
+
+	out   *boundary.Pairs
+	keyN  int // sizes of the last batch, to make the next one at once
+	valN  int
+	rowsN int
+}
+
+// put writes one pair to the batch, and sends the batch when it is large enough.
+func (e *emitter[V]) put(key string, v V) {
+	if e.err != nil {
+		return
+	}
+	o := e.out
+	if o == nil {
+		o = e.fresh()
+	}
+	o.Keys = append(o.Keys, key...)
+	o.Vals = e.vals.Append(o.Vals, v)
+	o.KeyOff = append(o.KeyOff, int32(len(o.Keys)))
+	o.ValOff = append(o.ValOff, int32(len(o.Vals)))
+	if e.place != nil {
+		e.putPart(key)
+	}
+	if len(o.Keys)+len(o.Vals)+8*len(o.KeyOff) >= boundary.BatchSize {
+		e.send()
+	}
+}
+
+func (e *emitter[V]) putPart(key string) {
+	part, err := e.place(bytesOf(key))
+	if err != nil && e.err == nil {
+		e.err = err
+	}
+	e.out.Parts = append(e.out.Parts, part)
+}
+
+// fresh starts a batch. Its memory is new each time: what was sent belongs to the transport.
+func (e *emitter[V]) fresh() *boundary.Pairs {
+	o := &boundary.Pairs{}
+	o.Keys, o.Vals = make([]byte, 0, e.keyN), make([]byte, 0, e.valN)
+	o.KeyOff, o.ValOff = make([]int32, 1, e.rowsN+1), make([]int32, 1, e.rowsN+1)
+	if e.place != nil {
+		o.Parts = make([]int32, 0, e.rowsN)
+	}
+	e.out = o
+	return o
+}
+
+func (e *emitter[V]) send() {
+	o := e.out
+	e.out = nil
+	if o == nil || o.Len() == 0 || e.err != nil {
+		return
+	}
+	if len(o.Keys) > maxField || len(o.Vals) > maxField {
+		e.err = failuref("a pair of %d bytes was emitted; a key or a value may have %d", len(o.Keys)+len(o.Vals), maxField)
+		return
+	}
+	const slack = 256
+	e.keyN, e.valN, e.rowsN = min(len(o.Keys)+slack, boundary.BatchSize), min(len(o.Vals)+slack, boundary.BatchSize), o.Len()+slack
+	e.err = e.port.Send(o)
+}
+
+// finish sends all that is still here.
+func (e *emitter[V]) finish() error {
+	if e.table != nil {
+		e.flush()
+	}
+	e.send()
+	return e.err
+}
+
+// flush empties the table into batches.
+func (e *emitter[V]) flush() {
+	for key, v := range e.table.All {
+		e.put(textOf(key), *v)
+	}
+	e.table.Reset()
+	e.held = 0
+}
+
+// full is called when the table takes no new key: it grows, or is emptied.
+func (e *emitter[V]) full() {
+	keys := e.table.Len()
+	switch {
+	case !e.gate.Judge(e.pairs, keys):
+		e.flush()
+		e.gate.Restart(e.pairs)
+	case e.held+e.table.Bytes() > e.memory || !e.table.Grow():
+		e.flush()
+		e.gate.Emptied(e.pairs, keys)
+	}
+}
+
+// passes reports that a pair does not go through the table: none pays now, or the key is too long for it.
+func (e *emitter[V]) passes(key string) bool {
+	if e.gate.Shut > 0 {
+		e.gate.Shut--
+		return true
+	}
+	return len(key) > combine.MaxKey
+}
+
+// The functions that emit into the table. Each is the whole path of one kind of fold, with nothing to decide per pair
+// but what the pair itself decides.
+
+func addSum[V Number](e *emitter[V], _ func(acc, v V) V) func(key string, v V) {
+	return func(key string, v V) {
+		e.pairs++
+		if e.passes(key) {
+			e.put(key, v)
+			return
+		}
+		acc, fresh := e.table.Upsert(key)
+		*acc += v
+		if fresh && e.table.Full() {
+			e.full()
+		}
+	}
+}
+
+func addCount[V Integer](e *emitter[V], _ func(acc, v V) V) func(key string, v V) {
+	sum := addSum(e, nil)
+	return func(key string, _ V) { sum(key, 1) }
+}
+
+// addFold serves any other fold. The values in the table are its own: the user may reuse what he emitted.
+func addFold[V any](e *emitter[V], fold func(acc, v V) V) func(key string, v V) {
+	sized := e.vals.Sized()
+	return func(key string, v V) {
+		e.pairs++
+		if e.passes(key) {
+			e.put(key, v)
+			return
+		}
+		v = e.vals.Clone(v)
+		acc, fresh := e.table.Upsert(key)
+		if sized && !fresh {
+			e.held -= e.vals.Size(*acc)
+		}
+		if fresh {
+			*acc = v
+		} else {
+			*acc = fold(*acc, v)
+		}
+		if sized {
+			e.held += e.vals.Size(*acc)
+		}
+		if fresh && e.table.Full() || e.held > e.memory {
+			e.full()
+		}
+	}
+}
+
+func textOf(b []byte) string  { return unsafe.String(unsafe.SliceData(b), len(b)) }
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

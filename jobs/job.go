@@ -1,0 +1,106 @@
+package jobs
+
+import (
+	"context"
+	"iter"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/mrctl/mrctl/internal/boundary"
+)
+
+// Job is one map-reduce step. In is an input record: string (a text line, or a file, as the input format says) or
+// []byte. K groups, V is what is grouped, Out is a row of the result. A struct's exported fields are columns, in order,
+// named in snake_case. K is compared by the encoding of its columns, never by ==; it may hold bools, numbers, strings,
+// bytes, times, arrays, pointers and structs of those. V may hold slices and maps too.
+type Job[In, K, V, Out any] struct {
+	// Name labels logs and metrics: 1 to 40 of a-z, 0-9 and -.
+	Name string
+
+	// Map turns one record into any number of pairs. emit never fails: it blocks while the worker is behind, and if the
+	// attempt dies, ctx ends and emit discards. Map runs in one goroutine per attempt, several attempts at once.
+	Map func(ctx context.Context, rec In, emit func(K, V)) error
+
+	// MapBatch, instead of Map, takes a batch at a time: records as the one column of an Arrow batch.
+	MapBatch func(ctx context.Context, in arrow.RecordBatch, emit *BatchEmitter) error
+
+	// Inputs, instead of Map, names several inputs with a function each. Not available yet: a job with Inputs is refused.
+	Inputs []Input[K, V]
+
+	// Combine folds the values of a key wherever they meet, any number of times. It must be associative and commutative.
+	Combine Combiner[V]
+
+	// Reduce sees each key of a partition once, in key order, with its values. The values stream: a group may be larger
+	// than memory. Range over them once; leaving early is fine. If the input breaks off, the range just ends, and what
+	// this call emitted is discarded.
+	//
+	// When nil, each key with its folded value is a row of the result; without Combine, each pair is. Out is then
+	// Pair[K, V], or a struct with the same columns that gives them names.
+	Reduce func(ctx context.Context, key K, values iter.Seq[V], emit func(Out)) error
+
+	// SortBy orders the values within a key by bytes. Not available yet: a job with SortBy is refused.
+	SortBy func(K, V) []byte
+
+	// Partition maps a key to [0, n). Nil means a hash of the key's encoding, equal on every machine and version.
+	Partition func(key K, n int) int
+
+	// Columns picks columns of Out by name, and their order; it is asked once, after the flags are parsed. Nil means all.
+	Columns func() []string
+
+	// Outputs declares further outputs besides Out. Not available yet: a job with Outputs is refused.
+	Outputs []NamedOutput
+
+	identity bool
+}
+
+// Pair is the row of a result whose Reduce is nil: the columns of K, then those of V. A key or value that is no struct
+// is a column named key or value.
+type Pair[K, V any] struct {
+	Key   K
+	Value V
+}
+
+// Stage is a step of a job: a Job of any types.
+type Stage interface {
+	// Program checks the step and compiles it. It is called by the framework, after the flags are parsed.
+	Program() (boundary.Program, error)
+}
+
+// Program checks the job and compiles it. The error says what to change.
+func (j Job[In, K, V, Out]) Program() (boundary.Program, error) { return compile(j) }
+
+// Input is one of several named inputs of a job; see From.
+type Input[K, V any] struct {
+	name string
+}
+
+// From names an input and the function that maps its records. Jobs with several inputs are not available yet.
+func From[In, K, V any](name string, _ func(ctx context.Context, rec In, emit func(K, V)) error) Input[K, V] {
+	return Input[K, V]{name: name}
+}
+
+// NamedOutput is a further output of a job; see Output.
+type NamedOutput interface{ outputName() string }
+
+// Side is a handle of a named output with rows of type T.
+type Side[T any] struct{ name string }
+
+// Output makes a handle of a named output, to be listed in Job.Outputs. Named outputs are not available yet.
+func Output[T any](name string) *Side[T] { return &Side[T]{name} }
+
+func (s *Side[T]) outputName() string { return s.name }
+
+// Emit writes a row to the output. It panics unless the job declares the output.
+func (s *Side[T]) Emit(context.Context, T) {
+	panic("jobs: output " + s.name + " is not declared in Job.Outputs")
+}
+
+// Identity is the job that changes nothing: each record is its own key, so that the result is the records in order. T
+// is string or []byte. The engine knows it and sorts without calling the plugin.
+func Identity[T string | []byte](name string) Job[T, T, struct{}, Pair[T, struct{}]] {
+	return Job[T, T, struct{}, Pair[T, struct{}]]{
+		Name:     name,
+		Map:      func(_ context.Context, rec T, emit func(T, struct{})) error { emit(rec, struct{}{}); return nil },
+		identity: true,
+	}
+}

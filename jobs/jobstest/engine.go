@@ -1,0 +1,256 @@
+package jobstest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/codec"
+	"github.com/mrctl/mrctl/internal/rows"
+)
+
+// setting is a way to run a job. The zero setting is the plain way: one split, one partition, nothing combined, large
+// batches, values as they were emitted.
+type setting struct {
+	splits     int
+	partitions int
+	combine    bool
+	memory     uint64 // bytes for an attempt; 0: the default
+	batch      int    // rows of a batch; 0: all
+	order      uint64 // of values: 0 as emitted, reversed, or shuffled by this seed
+	retry      bool   // every attempt fails once, half way
+	atOnce     bool   // all attempts at the same time
+	grpc       bool
+}
+
+const reversed = ^uint64(0)
+
+func (s setting) String() string {
+	var parts []string
+	add := func(is bool, format string, args ...any) {
+		if is {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
+	}
+	add(s.splits > 1, "%d splits", s.splits)
+	add(s.partitions > 1, "%d partitions", s.partitions)
+	add(s.combine, "combining")
+	add(s.memory > 0, "%d bytes of memory", s.memory)
+	add(s.batch > 0, "%d rows a batch", s.batch)
+	add(s.order == reversed, "values reversed")
+	add(s.order != 0 && s.order != reversed, "values shuffled (seed %d)", s.order)
+	add(s.retry, "a retry of each attempt")
+	add(s.atOnce, "attempts at once")
+	add(s.grpc, "gRPC")
+	if len(parts) == 0 {
+		return "nothing special"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// result is what a run gave.
+type result struct {
+	rows   []row
+	schema *arrow.Schema
+	bad    uint64
+}
+
+// runner runs attempts of a program: in this process, or over gRPC.
+type runner interface {
+	mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.Records) ([]*boundary.Pairs, *pluginv1.Counters, error)
+	reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) ([]arrow.RecordBatch, error)
+}
+
+// run runs the whole job once.
+func run(ctx context.Context, p boundary.Program, records [][]byte, s setting) (result, error) {
+	if plain, ok := p.(interface{ WithoutCombining() boundary.Program }); ok && !s.combine {
+		p = plain.WithoutCombining()
+	}
+	var r runner = local{p}
+	if s.grpc {
+		over, err := dial(p)
+		if err != nil {
+			return result{}, err
+		}
+		defer over.close()
+		r = over
+	}
+	s.splits, s.partitions = max(s.splits, 1), max(s.partitions, 1)
+	parts, bad, err := mapAll(ctx, r, records, s)
+	if err != nil {
+		return result{}, err
+	}
+	out := result{bad: bad}
+	if out.schema, err = codec.UnmarshalSchema(p.Describe().GetOutputSchema()); err != nil {
+		return result{}, err
+	}
+	done := make([][]row, len(parts))
+	err = s.each(len(parts), func(i int) error {
+		groups := grouped(parts[i], s.order, s.batch)
+		if s.retry {
+			_, _ = r.reduceTask(ctx, reduceStart(s), groups) // thrown away
+		}
+		recs, err := r.reduceTask(ctx, reduceStart(s), groups)
+		for _, rec := range recs {
+			done[i] = append(done[i], rowsOf(rec)...)
+		}
+		return err
+	})
+	out.rows = slices.Concat(done...)
+	slices.SortFunc(out.rows, row.compare)
+	return out, err
+}
+
+func reduceStart(s setting) *pluginv1.ReduceStart {
+	return &pluginv1.ReduceStart{Id: &pluginv1.TaskID{Job: "laws"}, Partitions: uint32(s.partitions), Memory: s.memory}
+}
+
+// pair is an emitted pair on its way from map to reduce.
+type pair struct{ key, val []byte }
+
+// mapAll runs the map attempts and gives their pairs by partition.
+func mapAll(ctx context.Context, r runner, records [][]byte, s setting) (parts [][]pair, bad uint64, err error) {
+	parts = make([][]pair, s.partitions)
+	maps := make([][]*boundary.Pairs, s.splits)
+	bads := make([]uint64, s.splits)
+	err = s.each(s.splits, func(i int) error {
+		split := records[i*len(records)/s.splits : (i+1)*len(records)/s.splits]
+		start := &pluginv1.MapStart{
+			Id: &pluginv1.TaskID{Job: "laws", Task: uint32(i)}, Partitions: uint32(s.partitions), Memory: s.memory, BadSamples: 1,
+		}
+		if s.retry {
+			_, _, _ = r.mapTask(ctx, start, batches(split[:len(split)/2], s.batch)) // thrown away
+		}
+		pairs, counters, err := r.mapTask(ctx, start, batches(split, s.batch))
+		maps[i], bads[i] = pairs, counters.GetBadRecords()
+		return err
+	})
+	for i := range maps {
+		bad += bads[i]
+		for _, b := range maps[i] {
+			for row := range b.Len() {
+				to := codec.Partition(b.Key(row), s.partitions)
+				if b.Parts != nil {
+					to = int(b.Parts[row])
+				}
+				parts[to] = append(parts[to], pair{b.Key(row), b.Val(row)})
+			}
+		}
+	}
+	return parts, bad, err
+}
+
+// each calls f for 0 to n-1, at once if the setting says so.
+func (s setting) each(n int, f func(i int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		if s.atOnce {
+			wg.Go(func() { errs[i] = f(i) })
+		} else if errs[i] = f(i); errs[i] != nil {
+			break
+		}
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// batches makes records into batches of at most size rows, each in memory of its own, which is spoilt by nobody: a job
+// may keep its strings.
+func batches(records [][]byte, size int) []rows.Records {
+	var out []rows.Records
+	if size <= 0 {
+		size = max(len(records), 1)
+	}
+	for chunk := range slices.Chunk(records, size) {
+		r := rows.Records{Off: []int32{0}}
+		for _, rec := range chunk {
+			r.Data = append(r.Data, rec...)
+			r.Off = append(r.Off, int32(len(r.Data)))
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// grouped sorts pairs by key, the values of a key in the order asked for, and cuts them into batches.
+func grouped(pairs []pair, order uint64, size int) []*boundary.Group {
+	pairs = slices.Clone(pairs)
+	switch order {
+	case 0:
+	case reversed:
+		slices.Reverse(pairs)
+	default:
+		rng := rand.New(rand.NewPCG(order, order)) //nolint:gosec // an order, not a secret
+		rng.Shuffle(len(pairs), func(i, j int) { pairs[i], pairs[j] = pairs[j], pairs[i] })
+	}
+	slices.SortStableFunc(pairs, func(a, b pair) int { return bytes.Compare(a.key, b.key) })
+	if size <= 0 {
+		size = max(len(pairs), 1)
+	}
+	var out []*boundary.Group
+	var last []byte
+	for chunk := range slices.Chunk(pairs, size) {
+		g := &boundary.Group{Continues: out != nil && bytes.Equal(last, chunk[0].key)}
+		for _, p := range chunk {
+			g.Append(p.key, p.val)
+		}
+		last = chunk[len(chunk)-1].key
+		out = append(out, g)
+	}
+	return out
+}
+
+// local runs attempts in this process.
+type local struct{ p boundary.Program }
+
+func (l local) mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.Records) (out []*boundary.Pairs, c *pluginv1.Counters, err error) {
+	n := -1
+	c, err = l.p.Map(ctx, start, boundary.LocalMap{
+		Next: func() (*boundary.Input, error) {
+			if n++; n >= len(in) {
+				return nil, io.EOF
+			}
+			return &boundary.Input{Number: uint64(n), Records: in[n]}, nil
+		},
+		Out: func(b *boundary.Pairs) error { out = append(out, b); return nil },
+	})
+	return out, c, err
+}
+
+func (l local) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) (out []arrow.RecordBatch, err error) {
+	_, err = l.p.Reduce(ctx, start, boundary.LocalReduce{
+		Next: func() (*boundary.Group, error) {
+			if len(in) == 0 {
+				return nil, io.EOF
+			}
+			g := in[0]
+			in = in[1:]
+			return g, nil
+		},
+		Out: func(rec arrow.RecordBatch) error { out = append(out, rec); return nil },
+	})
+	return out, err
+}
+
+// bytesOf is a record of a type whose layout is that of string or []byte, as Program has made sure.
+func bytesOf[In any](rec In) []byte {
+	switch r := any(rec).(type) {
+	case string:
+		return []byte(r)
+	case []byte:
+		return r
+	}
+	return []byte(unsafe.String(*(**byte)(unsafe.Pointer(&rec)), *(*int)(unsafe.Add(unsafe.Pointer(&rec), unsafe.Sizeof(uintptr(0))))))
+}

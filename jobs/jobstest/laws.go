@@ -1,0 +1,141 @@
+// Package jobstest shows that a job is one that may be spread over machines: that how its input is cut, batched,
+// combined, ordered and retried does not change its result.
+//
+//	func TestLaws(t *testing.T) {
+//		jobstest.Laws(t, job, []string{"to be or not to be", "", "that is the question"})
+//	}
+package jobstest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mrctl/mrctl/jobs"
+)
+
+// Option changes what Laws accepts.
+type Option func(*options)
+
+type options struct {
+	tolerance float64
+	seed      uint64
+}
+
+// Tolerance takes floats that differ by no more than rel, relative to the greater, for equal. Sums of floats depend on
+// the order of addition in their last digits; without this option every digit counts.
+func Tolerance(rel float64) Option { return func(o *options) { o.tolerance = rel } }
+
+// Seed seeds the orders that are tried. The default is 1.
+func Seed(seed uint64) Option { return func(o *options) { o.seed = seed } }
+
+// law is a way to run a job that must give the result of the plain way.
+type law struct {
+	name  string
+	says  string // what is wrong with a job that breaks it
+	tries []setting
+}
+
+// Laws runs the job over the records in many ways and fails t, with the law's name and a small counterexample, where
+// one of them gives another result than the plain way. About twenty records of each kind are enough.
+func Laws[In, K, V, Out any](t *testing.T, job jobs.Job[In, K, V, Out], records []In, opts ...Option) {
+	t.Helper()
+	program, err := job.Program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options{seed: 1}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	raw := make([][]byte, len(records))
+	for i, r := range records {
+		raw[i] = bytesOf(r)
+	}
+	if _, err := run(t.Context(), program, raw, setting{}); err != nil {
+		t.Fatalf("the job fails on these records: %v", err)
+	}
+	if job.Combine.IsSet() {
+		t.Run("Combine", func(t *testing.T) { combineLaws(t, job.Combine, program, raw, o) })
+	}
+	for _, l := range laws(len(raw), o.seed) {
+		t.Run(strings.ReplaceAll(l.name, " ", "-"), func(t *testing.T) {
+			if v := l.check(t.Context(), program, raw, o); v != nil {
+				t.Error(v)
+			}
+		})
+	}
+}
+
+// laws lists them for an input of n records.
+func laws(n int, seed uint64) []law {
+	plain := setting{}
+	with := func(change func(*setting)) setting {
+		s := plain
+		change(&s)
+		return s
+	}
+	var grpc []setting
+	for _, s := range []setting{
+		{}, {splits: 3, partitions: 2, combine: true}, {batch: 1, combine: true}, {splits: 2, batch: 2, partitions: 3, order: seed},
+	} {
+		s.grpc = true
+		grpc = append(grpc, s)
+	}
+	return []law{
+		{"splits", "how the input is cut must not matter: Map may not look beyond its record",
+			[]setting{with(func(s *setting) { s.splits = 2 }), with(func(s *setting) { s.splits = 3 }), with(func(s *setting) { s.splits = max(n, 1) })}},
+		{"partitions", "the number of partitions must not matter: keys that belong together need one Partition, and Reduce may not look beyond its key",
+			[]setting{with(func(s *setting) { s.partitions = 2 }), with(func(s *setting) { s.partitions = 7 })}},
+		{"combining", "folding before Reduce must not matter: Reduce has to take folded values as it takes emitted ones",
+			[]setting{
+				with(func(s *setting) { s.combine = true }),
+				with(func(s *setting) { s.combine, s.splits = true, 3 }),
+				with(func(s *setting) { s.combine, s.memory = true, 1 }),
+			}},
+		{"batch size", "how many rows travel together must not matter: a []byte, or a batch of Arrow, may not be kept beyond the call",
+			[]setting{
+				with(func(s *setting) { s.batch = 1 }), with(func(s *setting) { s.batch = 3 }),
+				with(func(s *setting) { s.batch, s.combine = 1, true }),
+			}},
+		{"value order", "the values of a key come in any order: Reduce may not depend on it",
+			[]setting{
+				with(func(s *setting) { s.order = reversed }), with(func(s *setting) { s.order = seed }), with(func(s *setting) { s.order = seed + 1 }),
+			}},
+		{"retries", "an attempt may fail and run again: the job's functions may depend on their arguments and the flags alone",
+			[]setting{plain, with(func(s *setting) { s.retry = true }), with(func(s *setting) { s.retry, s.splits, s.combine = true, 2, true })}},
+		{"attempts at once", "several attempts run at once in one process: what they share must be safe for that",
+			[]setting{with(func(s *setting) { s.splits, s.atOnce = 4, true }), with(func(s *setting) { s.splits, s.partitions, s.atOnce, s.combine = 4, 4, true, true })}},
+		{"over gRPC", "the result must survive the wire: columns of K, V and Out hold all there is to a value", grpc},
+	}
+}
+
+// violation is a law that a job breaks, shown by an example.
+type violation struct {
+	law     law
+	setting setting
+	records [][]byte
+	err     error
+	diff    string
+}
+
+func (v *violation) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "law %q is broken: %s\n  run with %v, over %d records:\n", v.law.name, v.law.says, v.setting, len(v.records))
+	const most = 12
+	for i, r := range v.records {
+		if i == most {
+			fmt.Fprintf(&b, "    and %d more\n", len(v.records)-most)
+			break
+		}
+		fmt.Fprintf(&b, "    %q\n", clip(r))
+	}
+	if v.err != nil {
+		fmt.Fprintf(&b, "  it failed: %v", v.err)
+		return b.String()
+	}
+	b.WriteString(v.diff)
+	return b.String()
+}
+
+func clip(r []byte) []byte { return r[:min(len(r), 200)] }

@@ -1,0 +1,212 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"reflect"
+	"unsafe"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/combine"
+	"github.com/mrctl/mrctl/internal/rows"
+)
+
+// defaultMemory is what an attempt may hold when the worker does not say.
+const defaultMemory = 64 << 20
+
+// mapAttempt is the state of one map attempt.
+type mapAttempt[In, K, V, Out any] struct {
+	*program[In, K, V, Out]
+	ctx     context.Context
+	tally   tally
+	e       *emitter[V]
+	emit    func(K, V)
+	batch   *BatchEmitter
+	records uint64
+	bad     uint64
+	samples []*pluginv1.BadRecord
+	most    int // samples to keep
+	goexit  *boundary.Failure
+}
+
+// Map runs a map attempt.
+func (p *program[In, K, V, Out]) Map(ctx context.Context, start *pluginv1.MapStart, port boundary.MapPort) (*pluginv1.Counters, error) {
+	a := &mapAttempt[In, K, V, Out]{program: p, most: int(start.GetBadSamples())}
+	a.ctx = context.WithValue(ctx, tallyKey{}, &a.tally)
+	a.e = p.newEmitter(start, port)
+	add := a.e.adder(p.job.Combine)
+	a.emit = p.emitFunc(add)
+	if p.job.MapBatch != nil {
+		var err error
+		if a.batch, err = newBatchEmitter(p.keys, p.vals, add); err != nil {
+			return nil, err
+		}
+	}
+	if err := guard(func() error { return a.run(port) }, &a.goexit); err != nil {
+		return nil, err
+	}
+	return &pluginv1.Counters{
+		User: a.tally.sums(), RecordsIn: a.records, PairsOut: a.e.pairs, BadRecords: a.bad, BadSamples: a.samples,
+	}, nil
+}
+
+func (p *program[In, K, V, Out]) newEmitter(start *pluginv1.MapStart, port boundary.MapPort) *emitter[V] {
+	memory := int(start.GetMemory())
+	if memory <= 0 {
+		memory = defaultMemory
+	}
+	e := &emitter[V]{port: port, vals: p.vals}
+	if p.job.Combine.IsSet() && !p.plain {
+		e.memory = memory / 2 // the rest is for batches on their way
+		e.table = combine.New[V](e.memory)
+	}
+	if n := max(int(start.GetPartitions()), 1); p.job.Partition != nil {
+		e.place = func(key []byte) (int32, error) {
+			k, err := p.keys.Decode(key)
+			if err != nil {
+				return 0, err
+			}
+			part := p.job.Partition(k, n)
+			if part < 0 || part >= n {
+				return 0, failuref("Partition gave %d, which is not in [0, %d)", part, n)
+			}
+			return int32(part), nil
+		}
+	}
+	return e
+}
+
+// adder is how an encoded key and its value enter the emitter.
+func (e *emitter[V]) adder(c Combiner[V]) func(key string, v V) {
+	if e.table != nil {
+		return c.add(e, c.fold)
+	}
+	first := c.first
+	return func(key string, v V) {
+		e.pairs++
+		if first != nil {
+			v = first(v)
+		}
+		e.put(key, v)
+	}
+}
+
+// emitFunc is the user's emit: the adder itself where keys are strings, whose encoding is their bytes.
+func (p *program[In, K, V, Out]) emitFunc(add func(key string, v V)) func(K, V) {
+	if reflect.TypeFor[K]().Kind() == reflect.String {
+		// K is string or a type of that layout, so the two functions are called alike.
+		return *(*func(K, V))(unsafe.Pointer(&add))
+	}
+	keys, scratch := p.keys, []byte(nil)
+	return func(k K, v V) {
+		scratch = keys.Append(scratch[:0], k)
+		add(textOf(scratch), v)
+	}
+}
+
+func (a *mapAttempt[In, K, V, Out]) run(port boundary.MapPort) error {
+	for {
+		in, err := port.Recv()
+		if errors.Is(err, io.EOF) {
+			return a.finish()
+		}
+		if err != nil {
+			return err
+		}
+		if a.batch != nil {
+			err = a.mapBatch(in)
+		} else {
+			err = a.mapRecords(in)
+		}
+		if err != nil {
+			return err
+		}
+		a.records += uint64(in.Len())
+		if err := port.Progress(a.records); err != nil {
+			return err
+		}
+	}
+}
+
+// finish sends what is left. The user's Partition and Fold run here too.
+func (a *mapAttempt[In, K, V, Out]) finish() (err error) {
+	returned := false
+	defer func() {
+		if !returned {
+			err = panicked(recover())
+		}
+	}()
+	err = a.e.finish()
+	returned = true
+	return err
+}
+
+// mapRecords calls Map for each record of a batch. A panic is the failure of the record it happened at.
+func (a *mapAttempt[In, K, V, Out]) mapRecords(in *boundary.Input) (err error) {
+	row, returned := 0, false
+	defer func() {
+		if !returned {
+			a.goexit = at(in, row, panicked(recover()))
+			err = a.goexit
+		}
+	}()
+	for n := in.Len(); row < n; row++ {
+		rec := record(&in.Records, row)
+		// In is string or []byte, or has the layout of one; this is its value without a copy.
+		if err = a.job.Map(a.ctx, *(*In)(unsafe.Pointer(&rec)), a.emit); err == nil {
+			err = a.e.err
+		} else if isBad(err) {
+			a.setAside(in, row, rec, err)
+			err = nil
+		} else {
+			err = at(in, row, &boundary.Failure{Text: err.Error()})
+		}
+		if err != nil {
+			returned = true
+			return placeError(in, row, err)
+		}
+	}
+	returned = true
+	return nil
+}
+
+// record is row i without its line terminator.
+func record(r *rows.Records, i int) []byte {
+	b := r.Data[r.Off[i]:r.Off[i+1]:r.Off[i+1]]
+	if n := len(b); r.Terminated && n > 0 && b[n-1] == '\n' {
+		if n > 1 && b[n-2] == '\r' {
+			return b[: n-2 : n-2]
+		}
+		return b[: n-1 : n-1]
+	}
+	return b
+}
+
+// setAside counts a bad record and keeps a sample of it.
+func (a *mapAttempt[In, K, V, Out]) setAside(in *boundary.Input, row int, rec []byte, err error) {
+	a.bad++
+	if len(a.samples) >= a.most {
+		return
+	}
+	const most = 1 << 10
+	a.samples = append(a.samples, &pluginv1.BadRecord{
+		Batch: in.Number, Row: uint64(row), Error: clip(err.Error()), Record: append([]byte(nil), rec[:min(len(rec), most)]...),
+	})
+}
+
+// placeError adds the record to a failure that has none: one that befell while emitting for it.
+func placeError(in *boundary.Input, row int, err error) error {
+	var f *boundary.Failure
+	if errors.As(err, &f) && !f.HasRecord {
+		return at(in, row, f)
+	}
+	return err
+}
+
+// at says at which record a failure happened.
+func at(in *boundary.Input, row int, f *boundary.Failure) *boundary.Failure {
+	f.HasRecord, f.Batch, f.Row = true, in.Number, uint64(row)
+	return f
+}

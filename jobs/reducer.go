@@ -1,0 +1,244 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"iter"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/errs"
+)
+
+// groups walks the rows of a reduce attempt key by key, across batches.
+//
+// Invariant: between calls the row at (batch, row) is the next one not given out, or batch is nil at the end or after
+// an error.
+type groups struct {
+	port  boundary.ReducePort
+	batch *boundary.Group
+	row   int
+	err   error
+	key   []byte // of the current group
+	in    uint64 // groups begun
+}
+
+// load gets batches until there is a row, or the end.
+func (g *groups) load() {
+	for g.err == nil && (g.batch == nil || g.row == g.batch.Len()) {
+		b, err := g.port.Recv()
+		if err != nil {
+			g.batch = nil
+			if g.err = err; errors.Is(err, io.EOF) {
+				g.err = io.EOF
+			}
+			return
+		}
+		if b.Continues && b.Len() > 0 && (g.in == 0 || !bytes.Equal(b.Key(0), g.key)) {
+			g.batch, g.err = nil, errs.New(errs.Corrupt, "a batch continues another key than the last")
+			return
+		}
+		g.batch, g.row = b, 0
+	}
+}
+
+// next begins the group of the next row. false means the end, or err.
+func (g *groups) next() bool {
+	if g.load(); g.batch == nil {
+		return false
+	}
+	g.key = g.batch.Key(g.row)
+	g.in++
+	return true
+}
+
+// value gives the encoded value of the next row of the current group.
+func (g *groups) value() (enc []byte, ok bool) {
+	if g.batch == nil || g.row == g.batch.Len() {
+		if g.load(); g.batch == nil {
+			return nil, false
+		}
+	}
+	if !bytes.Equal(g.batch.Key(g.row), g.key) {
+		return nil, false
+	}
+	g.row++
+	return g.batch.Val(g.row - 1), true
+}
+
+// skip passes what is left of the current group.
+func (g *groups) skip() {
+	for {
+		if _, ok := g.value(); !ok {
+			return
+		}
+	}
+}
+
+// broken is the error that ended the rows, other than their good end.
+func (g *groups) broken() error {
+	if g.err == io.EOF {
+		return nil
+	}
+	return g.err
+}
+
+// Reduce runs a reduce attempt.
+func (p *program[In, K, V, Out]) Reduce(ctx context.Context, _ *pluginv1.ReduceStart, port boundary.ReducePort) (*pluginv1.Counters, error) {
+	a := &reduceAttempt[In, K, V, Out]{program: p, groups: groups{port: port}}
+	a.ctx = context.WithValue(ctx, tallyKey{}, &a.tally)
+	if p.out != nil {
+		a.rows = newRowWriter(p.out.layout, port)
+	} else {
+		a.rows = newRowWriter(p.pairs.layout, port)
+	}
+	if err := guard(a.run, &a.goexit); err != nil {
+		return nil, err
+	}
+	return &pluginv1.Counters{User: a.tally.sums(), GroupsIn: a.in, RowsOut: a.rows.rows}, nil
+}
+
+// reduceAttempt is the state of one reduce attempt.
+type reduceAttempt[In, K, V, Out any] struct {
+	*program[In, K, V, Out]
+	groups
+	ctx     context.Context
+	tally   tally
+	rows    *rowWriter
+	scratch []byte
+	goexit  *boundary.Failure
+}
+
+// run reduces group by group. A panic is the failure of the key it happened at.
+func (a *reduceAttempt[In, K, V, Out]) run() (err error) {
+	returned := false
+	defer func() {
+		if !returned {
+			a.goexit = a.atKey(panicked(recover()))
+			err = a.goexit
+		}
+	}()
+	group := a.reduceGroup()
+	for a.next() {
+		if err = group(); err == nil {
+			a.skip()
+			err = a.rows.err
+		}
+		if err != nil {
+			returned = true
+			return err
+		}
+	}
+	if err = a.broken(); err == nil {
+		a.rows.send()
+		err = a.rows.err
+	}
+	returned = true
+	return err
+}
+
+// reduceGroup is what is done to each group.
+func (a *reduceAttempt[In, K, V, Out]) reduceGroup() func() error {
+	switch {
+	case a.job.Reduce != nil:
+		return a.byUser()
+	case a.job.Combine.IsSet():
+		return a.byFold
+	}
+	return a.asIs
+}
+
+func (a *reduceAttempt[In, K, V, Out]) byUser() func() error {
+	emit := func(row Out) {
+		a.scratch = a.out.rows.Append(a.scratch[:0], row)
+		a.rows.add(a.out.columns, 0, a.all(), a.scratch)
+		a.rows.end()
+	}
+	var decoding error // a range over values cannot return it
+	values := iter.Seq[V](func(yield func(V) bool) {
+		for decoding == nil {
+			enc, ok := a.value()
+			if !ok {
+				return
+			}
+			v, err := a.vals.Decode(enc)
+			if err != nil {
+				decoding = errs.E(errs.Corrupt, "value", "", err)
+				return
+			}
+			if !yield(v) {
+				return
+			}
+		}
+	})
+	return func() error {
+		key, err := a.keys.Decode(a.key)
+		if err != nil {
+			return errs.E(errs.Corrupt, "key", "", err)
+		}
+		err = a.job.Reduce(a.ctx, key, values, emit)
+		switch {
+		case a.broken() != nil:
+			return a.broken() // the group was not whole: what Reduce made of it means nothing
+		case decoding != nil:
+			return decoding
+		case err != nil:
+			return a.atKey(&boundary.Failure{Text: err.Error()})
+		}
+		return nil
+	}
+}
+
+// byFold makes one row of a group: its key, and its values folded.
+func (a *reduceAttempt[In, K, V, Out]) byFold() error {
+	var acc V
+	for n := 0; ; n++ {
+		enc, ok := a.value()
+		if !ok {
+			break
+		}
+		v, err := a.vals.Decode(enc)
+		if err != nil {
+			return errs.E(errs.Corrupt, "value", "", err)
+		}
+		if n == 0 {
+			acc = v
+		} else {
+			acc = a.job.Combine.fold(acc, v)
+		}
+	}
+	if a.broken() != nil {
+		return a.broken()
+	}
+	a.scratch = a.vals.Append(a.scratch[:0], acc)
+	a.pair(a.scratch)
+	return nil
+}
+
+// asIs makes a row of each value.
+func (a *reduceAttempt[In, K, V, Out]) asIs() error {
+	for {
+		enc, ok := a.value()
+		if !ok {
+			return a.broken()
+		}
+		a.pair(enc)
+	}
+}
+
+func (a *reduceAttempt[In, K, V, Out]) pair(val []byte) {
+	t := a.pairs
+	a.rows.add(t.keys, 0, t.nkeys, a.key)
+	a.rows.add(t.vals, t.nkeys, a.all(), val)
+	a.rows.end()
+}
+
+// all is the number of columns.
+func (a *reduceAttempt[In, K, V, Out]) all() int { return a.rows.all.NumFields() }
+
+func (a *reduceAttempt[In, K, V, Out]) atKey(f *boundary.Failure) *boundary.Failure {
+	f.HasRecord, f.Key = true, a.key
+	return f
+}

@@ -1,0 +1,167 @@
+package jobs
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/codec"
+	"github.com/mrctl/mrctl/internal/errs"
+)
+
+// table is the shape of the result: its columns, and how a row gets into them.
+type table[Out any] struct {
+	layout
+	rows    *codec.Codec[Out]
+	columns *codec.Decoder
+}
+
+// pairTable is the shape of a result that is keys and values.
+type pairTable struct {
+	layout
+	nkeys      int
+	keys, vals *codec.Decoder
+}
+
+// layout is the columns a row has, and those of them that are shown.
+type layout struct {
+	all    *arrow.Schema
+	schema *arrow.Schema // what is shown
+	pick   []int         // column i shown is pick[i] of all; nil: all of them
+}
+
+func newTable[Out any](columns func() []string) (*table[Out], error) {
+	rows, err := codec.For[Out]()
+	if err != nil {
+		return nil, err
+	}
+	dec, err := codec.NewDecoder(rows.Fields())
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLayout(codec.OutputFields(rows.Fields()), columns)
+	return &table[Out]{l, rows, dec}, err
+}
+
+// newPairTable checks that Out is Pair[K, V], or a struct that names the same columns.
+func newPairTable[K, V, Out any](keys, vals []arrow.Field, columns func() []string) (*pairTable, error) {
+	fields := codec.OutputFields(slices.Concat(keys, vals))
+	if reflect.TypeFor[Out]() != reflect.TypeFor[Pair[K, V]]() {
+		out, err := codec.For[Out]()
+		if err != nil {
+			return nil, err
+		}
+		given := codec.OutputFields(out.Fields())
+		if !slices.EqualFunc(fields, given, func(a, b arrow.Field) bool {
+			return a.Nullable == b.Nullable && arrow.TypeEqual(a.Type, b.Type)
+		}) {
+			return nil, fmt.Errorf("with no Reduce it must be jobs.Pair[K, V] or have the columns of K, then those of V (%s); it has %s",
+				typesOf(fields), typesOf(given))
+		}
+		fields = given
+	}
+	for i, f := range fields {
+		if slices.ContainsFunc(fields[:i], func(g arrow.Field) bool { return g.Name == f.Name }) {
+			return nil, fmt.Errorf("K and V both have a column %s: name an Out with columns of its own", f.Name)
+		}
+	}
+	l, err := newLayout(fields, columns)
+	if err != nil {
+		return nil, err
+	}
+	t := &pairTable{layout: l, nkeys: len(keys)}
+	if t.keys, err = codec.NewDecoder(keys); err != nil {
+		return nil, err
+	}
+	t.vals, err = codec.NewDecoder(vals)
+	return t, err
+}
+
+func typesOf(fields []arrow.Field) string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Type.String()
+		if f.Nullable {
+			names[i] += "?"
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func newLayout(fields []arrow.Field, columns func() []string) (layout, error) {
+	l := layout{all: arrow.NewSchema(fields, nil)}
+	l.schema = l.all
+	if columns == nil {
+		return l, nil
+	}
+	var shown []arrow.Field
+	for _, name := range columns() {
+		i := slices.IndexFunc(fields, func(f arrow.Field) bool { return f.Name == name })
+		if i < 0 {
+			return l, fmt.Errorf("Columns names %q, and there is no such column", name)
+		}
+		if slices.Contains(l.pick, i) {
+			return l, fmt.Errorf("Columns names %q twice", name)
+		}
+		l.pick, shown = append(l.pick, i), append(shown, fields[i])
+	}
+	if len(shown) == 0 {
+		return l, fmt.Errorf("Columns names no column")
+	}
+	l.schema = arrow.NewSchema(shown, nil)
+	return l, nil
+}
+
+// rowWriter gathers rows in one attempt and sends them in batches.
+type rowWriter struct {
+	layout
+	port  boundary.ReducePort
+	b     *array.RecordBuilder
+	bytes int    // encoded, since the last batch
+	rows  uint64 // in all
+	err   error  // the first that befell; rows are discarded from then on
+}
+
+func newRowWriter(l layout, port boundary.ReducePort) *rowWriter {
+	return &rowWriter{layout: l, port: port, b: array.NewRecordBuilder(memory.DefaultAllocator, l.all)}
+}
+
+// add appends the encoded parts of a row, each by its decoder to as many columns as it has.
+func (w *rowWriter) add(columns *codec.Decoder, from, to int, enc []byte) {
+	if w.err != nil {
+		return
+	}
+	w.bytes += len(enc)
+	w.err = columns.Append(enc, w.b.Fields()[from:to])
+}
+
+// end ends a row.
+func (w *rowWriter) end() {
+	w.rows++
+	const perRow = 16 // about what the columns of a row take beyond its bytes
+	if w.bytes += perRow; w.bytes >= boundary.BatchSize {
+		w.send()
+	}
+}
+
+func (w *rowWriter) send() {
+	if w.bytes == 0 || w.err != nil {
+		return
+	}
+	w.bytes = 0
+	rec := w.b.NewRecordBatch()
+	if w.pick != nil {
+		cols := make([]arrow.Array, len(w.pick))
+		for i, at := range w.pick {
+			cols[i] = rec.Column(at)
+		}
+		rec = array.NewRecordBatch(w.schema, cols, rec.NumRows())
+	}
+	w.err = errs.E(errs.Other, "send rows", "", w.port.Send(rec))
+}

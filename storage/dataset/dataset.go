@@ -1,0 +1,107 @@
+// Package dataset knows the user's input: which objects a URI names, where one split ends and the next begins, and how
+// the records of a split are read.
+//
+// The way through it is Expand (URIs to objects, each pinned by size and version), Plan (objects to splits), PlanWriter
+// and Plans (the plan as it lies in the store), and Open (a split to batches of records).
+//
+// A record is a line ("lines"), an object ("files"), or N bytes ("records:N"). A line belongs to the split that holds
+// its first byte; "\n" ends it and a "\r" before that is dropped. Nothing else is ever changed: not NULs, not bytes
+// that are no UTF-8. Objects named *.gz and *.zst are read decompressed unless that is turned off; they are never cut.
+package dataset
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/storage"
+)
+
+// Sources finds the store behind a URI and the key the URI names in it; for a folder or a prefix, the key its objects
+// begin with. Keys are the URI's own bytes, never unescaped. *locate.Resolver is one.
+type Sources interface {
+	Source(uri string) (storage.Source, string, error)
+}
+
+// Object is one object of the input as it was when the job was planned.
+type Object struct {
+	URI     string // an absolute path, or scheme://bucket/key
+	Size    int64  // bytes
+	Version storage.Version
+}
+
+// Split is what one map task reads: pieces in order. A split without pieces is valid and has no records.
+type Split struct {
+	Pieces []Piece `json:"pieces,omitempty"`
+	Bytes  int64   `json:"bytes"` // the sum of the pieces' Len
+}
+
+// Piece is a range of bytes of one object.
+type Piece struct {
+	URI     string          `json:"uri"`
+	Size    int64           `json:"size"` // of the whole object, in bytes
+	Version storage.Version `json:"version"`
+	Off     int64           `json:"off,omitempty"`
+	Len     int64           `json:"len"`             // bytes; of a compressed object always the whole Size
+	Codec   string          `json:"codec,omitempty"` // "", "gzip" or "zstd"
+}
+
+// MaxRecord is the largest record there can be, in bytes: offsets in a batch are 32 bits.
+const MaxRecord = 1 << 30
+
+// kind is how bytes become records.
+type kind uint8
+
+const (
+	lines kind = iota
+	files
+	fixed
+)
+
+// format is a parsed input format.
+type format struct {
+	kind kind
+	size int64 // bytes a record, for fixed
+}
+
+// CheckFormat says, as an errs.Invalid, what is wrong with the name of an input format. "" is "lines".
+func CheckFormat(name string) error {
+	_, err := parseFormat(name)
+	return err
+}
+
+func parseFormat(name string) (format, error) {
+	switch name {
+	case "", "lines":
+		return format{kind: lines}, nil
+	case "files":
+		return format{kind: files}, nil
+	}
+	if n, ok := strings.CutPrefix(name, "records:"); ok {
+		size, err := strconv.ParseInt(n, 10, 64)
+		if err != nil || size < 1 || size > MaxRecord {
+			return format{}, errs.New(errs.Invalid, "input format %q: the record size must be 1 to %d bytes", name, MaxRecord)
+		}
+		return format{kind: fixed, size: size}, nil
+	}
+	return format{}, errs.New(errs.Invalid, "input format %q is not known; use lines, files or records:N", name)
+}
+
+// codecOf names the compression of an object by its name, as decompress ("auto", "none" or "") asks.
+func codecOf(uri, decompress string) string {
+	switch {
+	case decompress == "none":
+		return ""
+	case strings.HasSuffix(uri, ".gz"):
+		return "gzip"
+	case strings.HasSuffix(uri, ".zst"):
+		return "zstd"
+	}
+	return ""
+}
+
+// remote tells URIs with a scheme from paths of this machine.
+func remote(uri string) bool {
+	scheme, _, ok := strings.Cut(uri, "://")
+	return ok && scheme != "" && !strings.Contains(scheme, "/")
+}

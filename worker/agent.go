@@ -1,0 +1,207 @@
+// Package worker is a process that runs attempts: it registers with the leader, takes orders, runs map and reduce
+// attempts in its slots, keeps the runs its maps wrote and serves them to other workers.
+//
+// Agent.Run wires the rooms: pluginhost (the user's code), mapside and reduceside (an attempt), runs (sorted files),
+// shuffle (runs from worker to worker). The agent outlives any leader: attempts go on without one, and what was
+// finished is told to the next.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	shufflev1 "github.com/mrctl/mrctl/api/shuffle/v1"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/storage"
+	"github.com/mrctl/mrctl/storage/dataset"
+	"github.com/mrctl/mrctl/worker/pluginhost"
+	"github.com/mrctl/mrctl/worker/shuffle"
+)
+
+// Config is what an Agent is made of. Store, Resolver, Listener and Scratch are required; it must not be changed
+// afterwards.
+type Config struct {
+	Store     storage.Store  // the cluster's root: the lease, plans, plugins, task records
+	Resolver  storage.Places // inputs and outputs of jobs
+	Listener  net.Listener   // serves runs; closed by Run
+	Advertise string         // host:port others reach it at; empty: the listener's address
+	Scratch   string         // a folder of its own, made when needed, removed at the end
+	Slots     int            // attempts at once; 0: the number of CPUs
+	Memory    int64          // bytes for buffers of worker and plugins together; 0: 1 GiB
+	Labels    map[string]string
+	// Leader is an address to try before the lease is read; empty where it is not known.
+	Leader  string
+	Log     *zap.Logger // nil: no log
+	Version string
+}
+
+// MinMemoryPerSlot is the least a slot can work with, in bytes.
+const MinMemoryPerSlot = 8 << 20
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Store == nil || c.Resolver == nil || c.Listener == nil || c.Scratch == "" {
+		return c, errs.New(errs.Invalid, "worker: store, resolver, listener and scratch are required")
+	}
+	if c.Advertise == "" {
+		c.Advertise = c.Listener.Addr().String()
+	}
+	if c.Slots == 0 {
+		c.Slots = runtime.NumCPU()
+	}
+	if c.Memory == 0 {
+		c.Memory = 1 << 30
+	}
+	if c.Memory < MinMemoryPerSlot*int64(c.Slots) {
+		return c, errs.New(errs.Invalid, "worker: %d bytes of memory are too little for %d slots: give it %d MiB a slot, or fewer slots",
+			c.Memory, c.Slots, MinMemoryPerSlot>>20)
+	}
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	return c, nil
+}
+
+// Agent is one worker. A non-nil Agent is ready to Run, once.
+type Agent struct {
+	cfg  Config
+	id   string // one process incarnation
+	log  *zap.Logger
+	host *pluginhost.Host
+	grpc *grpc.Server
+	// What attempts share: plans read, runs fetched from other workers.
+	plans *dataset.Plans
+	fetch *shuffle.Client
+	conns *shuffle.Conns
+	// base is the context of attempts; it ends when Run does.
+	base context.Context
+	work sync.WaitGroup // attempts under way
+
+	mu       sync.Mutex
+	epoch    uint64                           // guarded by mu; highest obeyed
+	attempts map[attemptKey]*attempt          // guarded by mu; under way
+	reports  map[attemptKey]*sessionv1.Report // guarded by mu; ended, not acknowledged
+	held     map[attemptKey]heldRun           // guarded by mu; finished maps
+	jobs     map[string]*job                  // guarded by mu
+	draining bool                             // guarded by mu
+	changed  chan struct{}                    // capacity 1: there is something to send
+}
+
+// attemptKey names an attempt in maps; the generation is part of the wire's id only.
+type attemptKey struct {
+	job     string
+	phase   sessionv1.AttemptID_Phase
+	stage   uint32
+	task    uint32
+	attempt uint32
+}
+
+func keyOf(id *sessionv1.AttemptID) attemptKey {
+	return attemptKey{job: id.Job, phase: id.Phase, stage: id.Stage, task: id.Task, attempt: id.Attempt}
+}
+
+type heldRun struct {
+	wire *sessionv1.Held
+	path string
+}
+
+// New checks cfg and makes an Agent.
+func New(cfg Config) (*Agent, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{
+		cfg: cfg, id: ledger.NewIncarnation(), log: cfg.Log.Named("worker"),
+		attempts: map[attemptKey]*attempt{}, reports: map[attemptKey]*sessionv1.Report{},
+		held: map[attemptKey]heldRun{}, jobs: map[string]*job{}, changed: make(chan struct{}, 1),
+	}
+	a.host = pluginhost.New(pluginhost.Config{Dir: filepath.Join(cfg.Scratch, "plugins"), Store: cfg.Store, Log: a.log})
+	a.plans = dataset.NewPlans(cfg.Store)
+	a.conns = shuffle.NewConns(grpc.WithTransportCredentials(insecure.NewCredentials()))
+	a.fetch = shuffle.NewClient(shuffle.Config{Worker: a.id, Lookup: a.lookup, Conn: a.conns.Get, Log: a.log})
+	a.grpc = grpc.NewServer(shuffle.ServerOptions()...)
+	shufflev1.RegisterShuffleServiceServer(a.grpc, shuffle.NewServer(a.lookup))
+	return a, nil
+}
+
+// ID names this incarnation of the worker.
+func (a *Agent) ID() string { return a.id }
+
+// Run works until ctx ends. Attempts under way are then stopped, plugins ended and scratch removed.
+func (a *Agent) Run(ctx context.Context) (err error) {
+	g, gctx := errgroup.WithContext(ctx)
+	base, stop := context.WithCancelCause(gctx)
+	a.base = base
+	defer func() {
+		stop(errs.New(errs.Canceled, "the worker stops"))
+		a.work.Wait()
+		err = errors.Join(err, a.closeJobs(), a.conns.Close(), os.RemoveAll(a.cfg.Scratch))
+	}()
+	g.Go(func() error {
+		err := a.grpc.Serve(a.cfg.Listener)
+		if gctx.Err() != nil || errors.Is(err, grpc.ErrServerStopped) {
+			return nil
+		}
+		return fmt.Errorf("serve runs on %s: %w", a.cfg.Advertise, err)
+	})
+	g.Go(func() error {
+		defer a.grpc.Stop()
+		a.sessions(gctx)
+		return nil
+	})
+	return g.Wait()
+}
+
+// Drain tells the leader that this worker takes no more attempts and waits until it runs none and holds no runs that a
+// live job needs, or ctx ends.
+func (a *Agent) Drain(ctx context.Context) error {
+	a.mu.Lock()
+	a.draining = true
+	a.mu.Unlock()
+	a.wake()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		a.mu.Lock()
+		busy := len(a.attempts) + len(a.reports) + len(a.held)
+		a.mu.Unlock()
+		if busy == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("drain: %d attempts and runs left: %w", busy, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// wake tells the session that there is something to send.
+func (a *Agent) wake() {
+	select {
+	case a.changed <- struct{}{}:
+	default:
+	}
+}
+
+// lookup finds a run by the map attempt that wrote it, for the shuffle.
+func (a *Agent) lookup(job string, stage, task, attempt uint32) (string, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h, ok := a.held[attemptKey{job: job, phase: sessionv1.AttemptID_PHASE_MAP, stage: stage, task: task, attempt: attempt}]
+	return h.path, ok
+}

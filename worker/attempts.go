@@ -1,0 +1,142 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/worker/shuffle"
+)
+
+// attempt is one try of a task under way on this worker.
+type attempt struct {
+	id    *sessionv1.AttemptID
+	order *sessionv1.Start
+	stop  context.CancelCauseFunc
+	began time.Time
+
+	records, bytes, total atomic.Int64 // progress
+}
+
+func (at *attempt) progress(records, bytes int64) {
+	at.records.Store(records)
+	at.bytes.Store(bytes)
+}
+
+// errStopped is the cause of an attempt that the leader ended.
+var errStopped = errors.New("stopped by the leader")
+
+// start runs an attempt, unless it is known already: a leader may repeat itself.
+func (a *Agent) start(order *sessionv1.Start) {
+	k := keyOf(order.Id)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, known := a.attempts[k]; known || a.reports[k] != nil || a.base.Err() != nil {
+		return
+	}
+	ctx, stop := context.WithCancelCause(a.base)
+	at := &attempt{id: order.Id, order: order, stop: stop, began: time.Now()}
+	a.attempts[k] = at
+	a.work.Go(func() {
+		defer stop(nil)
+		report, run := a.execute(ctx, at)
+		a.ended(at, report, run)
+	})
+}
+
+// stop ends an attempt; its report says so. One that is not here is reported as stopped, so that the leader can go on.
+func (a *Agent) stop(order *sessionv1.Stop) {
+	k := keyOf(order.Id)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if at := a.attempts[k]; at != nil {
+		at.stop(errStopped)
+		return
+	}
+	if a.reports[k] == nil {
+		a.reports[k] = &sessionv1.Report{Id: order.Id, Outcome: sessionv1.Report_OUTCOME_STOPPED, Error: "not running here"}
+		a.wake()
+	}
+}
+
+// ended queues the report of an attempt and, for a map that is done, keeps its run.
+func (a *Agent) ended(at *attempt, r *sessionv1.Report, run string) {
+	k := keyOf(at.id)
+	a.mu.Lock()
+	delete(a.attempts, k)
+	a.reports[k] = r
+	if run != "" {
+		a.held[k] = heldRun{path: run, wire: &sessionv1.Held{Id: at.id, Digest: r.Digest, Tally: r.Tally}}
+	}
+	a.mu.Unlock()
+	a.log.Debug("attempt ended", zap.String("attempt", name(at.id)), zap.String("outcome", r.Outcome.String()),
+		zap.String("error", r.Error), zap.Duration("took", time.Since(at.began)))
+	a.wake()
+}
+
+// acknowledged forgets a report that is safe with the leader.
+func (a *Agent) acknowledged(id *sessionv1.AttemptID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.reports, keyOf(id))
+}
+
+// execute runs an attempt to its end. It returns the path of the run it wrote, if it is a map that is done.
+func (a *Agent) execute(ctx context.Context, at *attempt) (*sessionv1.Report, string) {
+	var out outcome
+	j, err := a.job(ctx, at.id.Job)
+	if err == nil {
+		if at.id.Phase == sessionv1.AttemptID_PHASE_MAP {
+			out, err = a.runMap(ctx, at, j)
+		} else {
+			out, err = a.runReduce(ctx, at, j)
+		}
+	}
+	r := &sessionv1.Report{Id: at.id, Tally: out.tally, Digest: out.digest, LostRace: out.lostRace}
+	if r.Tally != nil {
+		r.Tally.Nanos = int64(time.Since(at.began))
+	}
+	if err == nil {
+		r.Outcome = sessionv1.Report_OUTCOME_DONE
+		return r, out.run
+	}
+	classify(ctx, r, err)
+	if r.Outcome == sessionv1.Report_OUTCOME_FAILED || r.Outcome == sessionv1.Report_OUTCOME_LOST {
+		a.keepLog(at, j, r.Error)
+	}
+	return r, ""
+}
+
+// outcome is what an attempt leaves behind.
+type outcome struct {
+	tally    *sessionv1.Tally
+	digest   []byte
+	run      string
+	lostRace bool
+}
+
+// classify says how an attempt ended: whose fault it was decides whether it is counted.
+func classify(ctx context.Context, r *sessionv1.Report, err error) {
+	kind := errs.KindOf(err)
+	r.ErrorKind, r.Error = uint32(kind), err.Error()
+	var gone *shuffle.MissingError
+	switch {
+	case errors.Is(context.Cause(ctx), errStopped):
+		r.Outcome = sessionv1.Report_OUTCOME_STOPPED
+	case errors.As(err, &gone):
+		r.Outcome = sessionv1.Report_OUTCOME_RUNS_GONE
+		for _, m := range gone.Runs {
+			r.Missing = append(r.Missing, &sessionv1.AttemptID{Job: r.Id.Job, Stage: r.Id.Stage, Gen: r.Id.Gen,
+				Phase: sessionv1.AttemptID_PHASE_MAP, Task: m.Task, Attempt: m.Attempt})
+		}
+	case ctx.Err() != nil, kind == errs.Unavailable, kind == errs.Canceled:
+		r.Outcome = sessionv1.Report_OUTCOME_LOST
+	default:
+		r.Outcome = sessionv1.Report_OUTCOME_FAILED
+	}
+}

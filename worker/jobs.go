@@ -1,0 +1,212 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/storage"
+	"github.com/mrctl/mrctl/storage/dataset"
+	"github.com/mrctl/mrctl/storage/prefix"
+	"github.com/mrctl/mrctl/worker/pluginhost"
+)
+
+// job is what a worker knows of a job it works for: its spec and plan, read once, and its plugin process.
+type job struct {
+	id      string
+	spec    spec.Job
+	head    dataset.Head
+	stage   *pluginv1.Stage
+	scratch string
+	out     storage.Store
+
+	ready chan struct{} // closed when the fields above, or err, are set
+	err   error
+
+	mu      sync.Mutex
+	process *pluginhost.Process // guarded by mu; nil until the first attempt needs it
+	over    bool                // guarded by mu; released
+}
+
+// job gives the state of a job, reading it at the first call. A failed read is tried again by the next attempt.
+func (a *Agent) job(ctx context.Context, id string) (*job, error) {
+	a.mu.Lock()
+	j := a.jobs[id]
+	mine := j == nil
+	if mine {
+		j = &job{id: id, ready: make(chan struct{}), scratch: filepath.Join(a.cfg.Scratch, "jobs", id)}
+		a.jobs[id] = j
+	}
+	a.mu.Unlock()
+	if mine {
+		j.err = a.read(ctx, j)
+		if j.err != nil {
+			a.mu.Lock()
+			delete(a.jobs, id)
+			a.mu.Unlock()
+		}
+		close(j.ready)
+	}
+	select {
+	case <-j.ready:
+		return j, j.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (a *Agent) read(ctx context.Context, j *job) error {
+	rec, err := ledger.ReadJob(ctx, a.cfg.Store, j.id)
+	if err != nil {
+		return fmt.Errorf("read job: %w", err)
+	}
+	j.spec = rec.Spec.WithDefaults()
+	if j.head, err = a.plans.Head(ctx, j.id); err != nil {
+		return fmt.Errorf("read plan: %w", err)
+	}
+	j.stage = &pluginv1.Stage{}
+	if err := proto.Unmarshal(j.head.Stage, j.stage); err != nil {
+		return errs.E(errs.Corrupt, "read plan", "stage", err)
+	}
+	if j.spec.Output == "" {
+		j.out = prefix.New(a.cfg.Store, ledger.OutputFolder(j.id))
+		return nil
+	}
+	j.out, err = a.cfg.Resolver.Output(j.spec.Output)
+	return err
+}
+
+// plugin gives the job's running plugin, starting it when there is none or the last one died.
+func (a *Agent) plugin(ctx context.Context, j *job) (*pluginhost.Process, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.over {
+		return nil, errs.New(errs.Canceled, "job %s has been released", j.id)
+	}
+	if j.process != nil {
+		if dead, _ := j.process.Exited(); !dead {
+			return j.process, nil
+		}
+		if err := j.process.Close(); err != nil {
+			a.log.Debug("close a dead plugin", zap.Error(err)) // its death has been reported by the attempts it ran
+		}
+		j.process = nil
+	}
+	platform := runtime.GOOS + "/" + runtime.GOARCH
+	sum, ok := j.spec.Plugins[platform]
+	if !ok {
+		return nil, errs.New(errs.Invalid, "the job brings no plugin for %s, only for %v", platform, keys(j.spec.Plugins))
+	}
+	p, err := a.host.Start(ctx, pluginhost.Spec{Job: j.id, Digest: sum, Args: j.spec.Args, Scratch: filepath.Join(j.scratch, "plugin")})
+	if err != nil {
+		return nil, err
+	}
+	j.process = p
+	return p, nil
+}
+
+// release forgets a job: its attempts, its plugin, its runs.
+func (a *Agent) release(id string) {
+	a.mu.Lock()
+	j := a.jobs[id]
+	delete(a.jobs, id)
+	for k, at := range a.attempts {
+		if k.job == id {
+			at.stop(errStopped)
+		}
+	}
+	for k := range a.reports {
+		if k.job == id {
+			delete(a.reports, k)
+		}
+	}
+	for k := range a.held {
+		if k.job == id {
+			delete(a.held, k)
+		}
+	}
+	a.mu.Unlock()
+	if j == nil {
+		return
+	}
+	a.work.Go(func() {
+		if err := a.closeJob(j); err != nil {
+			a.log.Warn("scratch left behind", zap.String("job", id), zap.Error(err)) // swept when the worker ends
+		}
+	})
+}
+
+func (a *Agent) closeJob(j *job) error {
+	<-j.ready
+	j.mu.Lock()
+	j.over = true
+	p := j.process
+	j.process = nil
+	j.mu.Unlock()
+	var err error
+	if p != nil {
+		err = p.Close()
+	}
+	return errors.Join(err, os.RemoveAll(j.scratch))
+}
+
+func (a *Agent) closeJobs() error {
+	a.mu.Lock()
+	left := a.jobs
+	a.jobs = map[string]*job{}
+	a.mu.Unlock()
+	var all []error
+	for _, j := range left {
+		all = append(all, a.closeJob(j))
+	}
+	return errors.Join(all...)
+}
+
+// keepLog puts what the plugin wrote to standard error where people find it, before the failure is reported.
+func (a *Agent) keepLog(at *attempt, j *job, cause string) {
+	text := []byte("attempt " + name(at.id) + " on worker " + a.id + ": " + cause + "\n")
+	if j != nil {
+		j.mu.Lock()
+		if j.process != nil {
+			text = append(text, j.process.Stderr()...)
+		}
+		j.mu.Unlock()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.base), 10*time.Second)
+	defer cancel()
+	key := ledger.LogKey(at.id.Job, int(at.id.Stage), phaseName(at.id), int(at.id.Task), int32(at.id.Attempt))
+	if _, err := a.cfg.Store.PutIf(ctx, key, text, ""); err != nil && !errors.Is(err, storage.ErrPrecondition) {
+		a.log.Warn("log of an attempt not kept", zap.String("attempt", name(at.id)), zap.Error(err))
+	}
+}
+
+func phaseName(id *sessionv1.AttemptID) ledger.TaskPhase {
+	if id.Phase == sessionv1.AttemptID_PHASE_REDUCE {
+		return ledger.Reduce
+	}
+	return ledger.Map
+}
+
+func name(id *sessionv1.AttemptID) string {
+	return fmt.Sprintf("%s/%d.%d", phaseName(id), id.Task, id.Attempt)
+}
+
+func keys(m map[string]string) (out []string) {
+	for k := range m {
+		out = append(out, k)
+	}
+	return out
+}

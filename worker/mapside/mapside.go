@@ -1,0 +1,203 @@
+// Package mapside runs map attempts: records to the plugin, pairs back, partitioned, sorted, spilled, and merged into
+// one run a task, or written to a part where the job has no reduce.
+//
+//	Open -> feed -> Mapper -> receive -> collector (sorter -> spills -> merge) -> run
+//
+// Records go down on one goroutine and pairs are drained on another. Neither waits for the other but through the plugin,
+// and collecting waits for the disk alone, so that a plugin blocked on sending is always heard.
+//
+// Memory: of Task.Memory the plugin is told it may hold one half. The other half, W, is the worker's: 3/4 W for sorting
+// (pairs, index and the room to sort it) while pairs come, and for reading spills when they are merged; 1/4 W for writing
+// (two runs at a time, each of two blocks of W/16, at most 256 KiB). A single pair larger than its share goes through
+// alone and over the budget. Batches on their way to and from the plugin belong to its transport, which bounds them.
+package mapside
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"go.uber.org/zap"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/budget"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/rows"
+	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/worker/duplex"
+	"github.com/mrctl/mrctl/worker/runs"
+	"github.com/mrctl/mrctl/worker/table"
+)
+
+// maxBadSamples is how many bad records an attempt describes; the rest are counted.
+const maxBadSamples = 10
+
+// Mapper is one map stream to the plugin. Send, CloseSend and Buffer are used by one goroutine, Recv by another.
+type Mapper interface {
+	// Buffer gives an empty batch whose Data has room for n bytes, in the transport's memory. nil: nobody wants more.
+	Buffer(n int) *rows.Records
+	// Send hands a batch over. io.EOF means that the stream has ended and Recv knows why.
+	Send(ctx context.Context, batch *rows.Records) error
+	CloseSend() error
+	// Recv gives the next batch, valid until the next call, and io.EOF at the good end. Its offsets have been checked to
+	// lie in its data.
+	Recv() (*boundary.Pairs, error)
+	// Counters is what the plugin counted; valid after io.EOF.
+	Counters() *pluginv1.Counters
+}
+
+// locator is a Mapper that remembers, in words, where the records it sent came from.
+type locator interface {
+	Where(batch, row uint64) string
+}
+
+// Records gives the input of a task. It is used by one goroutine.
+type Records interface {
+	Next(ctx context.Context) (*rows.Records, error) // io.EOF at the end
+	Read() int64                                     // bytes of input done
+	Close() error
+}
+
+// Task is one map attempt.
+type Task struct {
+	ID         *sessionv1.AttemptID
+	Job        spec.Job
+	Stage      *pluginv1.Stage
+	Partitions int            // 0: map only, the pairs are the result
+	Memory     int64          // bytes; see the package comment
+	Scratch    string         // a folder of the attempt's own; made when needed, gone after a failure
+	FanIn      int            // spills in one merge; 0: runs.DefaultFanIn
+	Codec      runs.Codec     // of the final run
+	Budget     *budget.Budget // counts the worker's buffers; nil: nobody looks
+}
+
+// Deps is what a task is run with. All but Log and Progress are required.
+type Deps struct {
+	// Open starts reading the task's split into buffers of buffer; onBad is told of records too bad to send.
+	Open func(ctx context.Context, buffer func(n int) *rows.Records, onBad func(object string, off int64, err error)) (Records, error)
+	// Map starts a stream, which ends when ctx does.
+	Map func(ctx context.Context, start *pluginv1.MapStart) (Mapper, error)
+	// Part opens the part of a map-only task.
+	Part func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error)
+	Log  *zap.Logger
+	// Progress is told what has been sent to the plugin so far.
+	Progress func(records, bytes int64)
+}
+
+// Result is what a good attempt leaves: a run in its scratch, or a staged part.
+type Result struct {
+	RunPath string // "" of a map-only task
+	Digest  runs.Digest
+	Tally   *sessionv1.Tally
+}
+
+// sink takes the pairs of an attempt. Exactly one of finish and abort ends it.
+type sink interface {
+	add(ctx context.Context, b *boundary.Pairs) error
+	finish(ctx context.Context, res *Result) error
+	abort()
+}
+
+// Run runs a map attempt. After an error nothing of it is left. Errors of the job's own code, or of what its plugin
+// sends, are UserCode; those of disks are Unavailable; those of input keep their kind.
+func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
+	began := time.Now()
+	if d.Log == nil {
+		d.Log = zap.NewNop()
+	}
+	var s sink
+	if t.Partitions > 0 {
+		s, err = newCollector(&t)
+	} else {
+		s, err = newPartSink(ctx, &t, &d)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		s.abort()
+		if rmErr := os.RemoveAll(t.Scratch); rmErr != nil {
+			d.Log.Warn("scratch left behind", zap.String("path", t.Scratch), zap.Error(rmErr)) // swept with the job's
+		}
+		res = Result{}
+	}()
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	m, err := d.Map(ctx, &pluginv1.MapStart{
+		Id:         &pluginv1.TaskID{Job: t.ID.GetJob(), Stage: t.ID.GetStage(), Task: t.ID.GetTask(), Attempt: t.ID.GetAttempt()},
+		Partitions: uint32(t.Partitions), Memory: uint64(t.Memory / 2), BadSamples: maxBadSamples,
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	f := &feeder{m: m, d: &d, tally: &sessionv1.Tally{}}
+	send := func() error { return f.run(ctx) }
+	if err := duplex.Run(ctx, cancel, send, func() error { return receive(ctx, m, s) }); err != nil {
+		return Result{}, err
+	}
+	res.Tally = f.tally
+	if err := count(&t, m, res.Tally); err != nil {
+		return Result{}, err
+	}
+	if err := s.finish(ctx, &res); err != nil {
+		return Result{}, err
+	}
+	res.Tally.Nanos = time.Since(began).Nanoseconds()
+	return res, nil
+}
+
+// receive drains the plugin.
+func receive(ctx context.Context, m Mapper, s sink) error {
+	for {
+		b, err := m.Recv()
+		if err == io.EOF { //nolint:errorlint // a wrapped EOF is a stream cut short, not its end
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.add(ctx, b); err != nil {
+			return err
+		}
+	}
+}
+
+// count adds the plugin's counters to the tally and holds the attempt to the job's limit of bad records.
+func count(t *Task, m Mapper, tally *sessionv1.Tally) error {
+	c := m.Counters()
+	tally.PairsOut, tally.User = c.GetPairsOut(), c.GetUser()
+	tally.BadRecords += c.GetBadRecords()
+	where, _ := m.(locator)
+	for _, b := range c.GetBadSamples() {
+		if len(tally.BadSamples) >= maxBadSamples {
+			break
+		}
+		s := &sessionv1.BadSample{Error: b.GetError(), Record: b.GetRecord()}
+		if where != nil {
+			s.Error = where.Where(b.GetBatch(), b.GetRow()) + ": " + s.Error
+		}
+		tally.BadSamples = append(tally.BadSamples, s)
+	}
+	if limit := t.Job.MaxBadRecords; limit >= 0 && tally.BadRecords > uint64(limit) {
+		text := fmt.Sprintf("%d bad records, %d are allowed", tally.BadRecords, limit)
+		if len(tally.BadSamples) > 0 {
+			s := tally.BadSamples[0]
+			text += "; one is "
+			if s.Object != "" {
+				text += fmt.Sprintf("%s at byte %d: ", s.Object, s.Offset)
+			}
+			text += s.Error
+		}
+		return errs.New(errs.Invalid, "%s", text) // another attempt would find the same
+	}
+	return nil
+}

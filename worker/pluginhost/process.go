@@ -1,0 +1,137 @@
+package pluginhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/errs"
+)
+
+// Process is a running plugin, for one job. It is safe for concurrent use.
+type Process struct {
+	name    string
+	sockets string
+	tail    *tail
+	plugin  *plugin.Client
+	runner  *runner
+	client  pluginv1.PluginServiceClient
+	about   *pluginv1.DescribeResponse
+
+	threads sync.WaitGroup
+	parked  chan struct{} // closed by Close: the starting thread may end
+	exited  chan struct{} // closed when the process has ended
+
+	mu      sync.Mutex
+	ended   string // guarded by mu; how, in words; set before exited is closed
+	closing bool   // guarded by mu
+	once    sync.Once
+}
+
+// Describe is what the plugin said of itself.
+func (p *Process) Describe() *pluginv1.DescribeResponse { return p.about }
+
+// Map opens the stream of a map attempt. It ends with ctx.
+func (p *Process) Map(ctx context.Context, start *pluginv1.MapStart) (*boundary.MapStream, error) {
+	return boundary.NewMap(ctx, p.client, start, p.explain)
+}
+
+// Reduce opens the stream of a reduce attempt. It ends with ctx.
+func (p *Process) Reduce(ctx context.Context, start *pluginv1.ReduceStart) (*boundary.ReduceStream, error) {
+	stage := p.about.GetStages()[start.GetId().GetStage()]
+	return boundary.NewReduce(ctx, p.client, stage, start, p.explain)
+}
+
+// Stderr is the last of what the plugin wrote to standard error (and output), at most 64 KiB.
+func (p *Process) Stderr() []byte { return p.tail.bytes() }
+
+// Exited tells whether the process has ended, and how.
+func (p *Process) Exited() (bool, string) {
+	select {
+	case <-p.exited:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return true, p.ended
+	default:
+		return false, ""
+	}
+}
+
+// gone is called once, when the process has ended.
+func (p *Process) gone(how string) {
+	p.mu.Lock()
+	p.ended = how
+	p.mu.Unlock()
+	close(p.exited)
+}
+
+// noticing is how long a broken stream waits for the end of the process to be known: the socket closes a little before.
+const noticing = 2 * time.Second
+
+// explain turns an error of a stream into what became of the plugin: its death is the user's, with how it ended and its
+// last words; what the plugin answered keeps its kind.
+func (p *Process) explain(err error) error {
+	switch status.Code(err) {
+	case codes.Canceled, codes.DeadlineExceeded:
+		return errs.FromStatus(err)
+	case codes.Unavailable, codes.Internal, codes.Unknown:
+		select {
+		case <-p.exited:
+		case <-time.After(noticing):
+			return errs.FromStatus(err)
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.closing {
+			return errs.New(errs.Canceled, "the plugin was ended by the worker")
+		}
+		return errs.E(errs.UserCode, "plugin", "", withTail(fmt.Errorf("the process died: %s", p.ended), p.tail))
+	}
+	return errs.FromStatus(err)
+}
+
+// withTail adds the plugin's last words to an error.
+func withTail(err error, t *tail) error {
+	if words := t.last(2 << 10); words != "" {
+		return fmt.Errorf("%w; its last words:\n%s", err, words)
+	}
+	return err
+}
+
+// patience is how long a plugin may take to end by itself once it is told to.
+const patience = time.Second
+
+// Close ends the plugin and waits for it: politely at first, by closing the pipe it watches, then by force. Idempotent.
+func (p *Process) Close() error {
+	var err error
+	p.once.Do(func() {
+		p.mu.Lock()
+		p.closing = true
+		p.mu.Unlock()
+		if r := p.runner; r != nil && r.running() {
+			r.letGo()
+			select {
+			case <-p.exited:
+			case <-time.After(patience):
+				err = r.Kill(context.Background())
+				<-p.exited
+			}
+		}
+		if p.plugin != nil {
+			p.plugin.Kill() // the process is gone: this only waits for go-plugin's goroutines
+		}
+		close(p.parked)
+		p.threads.Wait()
+		err = errors.Join(err, os.RemoveAll(p.sockets))
+	})
+	return err
+}

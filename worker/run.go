@@ -1,0 +1,142 @@
+package worker
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/rows"
+	"github.com/mrctl/mrctl/storage/dataset"
+	"github.com/mrctl/mrctl/storage/output"
+	"github.com/mrctl/mrctl/worker/mapside"
+	"github.com/mrctl/mrctl/worker/reduceside"
+	"github.com/mrctl/mrctl/worker/table"
+)
+
+// share is the memory of one attempt: the worker's, by slots.
+func (a *Agent) share() int64 { return a.cfg.Memory / int64(a.cfg.Slots) }
+
+// maxRecord is the largest record of a job on this worker, in bytes.
+func (a *Agent) maxRecord(j *job) int64 {
+	if j.spec.MaxRecord > 0 {
+		return j.spec.MaxRecord
+	}
+	return min(a.cfg.Memory/4, dataset.DefaultMaxRecord)
+}
+
+func (a *Agent) scratch(at *attempt, j *job) string {
+	return filepath.Join(j.scratch, fmt.Sprintf("%s-%d.%d", phaseName(at.id), at.id.Task, at.id.Attempt))
+}
+
+// runMap runs a map attempt. Its run stays in the job's scratch until the job is released.
+func (a *Agent) runMap(ctx context.Context, at *attempt, j *job) (outcome, error) {
+	split, err := a.plans.Split(ctx, j.id, int(at.id.Task))
+	if err != nil {
+		return outcome{}, err
+	}
+	at.total.Store(split.Bytes)
+	p, err := a.plugin(ctx, j)
+	if err != nil {
+		return outcome{}, err
+	}
+	res, err := mapside.Run(ctx, mapside.Task{
+		ID: at.id, Job: j.spec, Stage: j.stage, Partitions: j.head.Partitions, Memory: a.share(), Scratch: a.scratch(at, j),
+	}, mapside.Deps{
+		Open: func(ctx context.Context, buffer func(n int) *rows.Records, bad func(string, int64, error)) (mapside.Records, error) {
+			return dataset.Open(ctx, a.cfg.Resolver, split, dataset.Options{
+				Format: j.spec.InputFormat, MaxRecord: a.maxRecord(j), Terminated: j.stage.GetRawLines(), Buffer: buffer, OnBad: bad,
+				ReadAhead: min(dataset.DefaultReadAhead, a.share()/8),
+			})
+		},
+		Map: func(ctx context.Context, start *pluginv1.MapStart) (mapside.Mapper, error) { return p.Map(ctx, start) },
+		Log: a.log, Progress: at.progress,
+	})
+	if err != nil {
+		return outcome{tally: res.Tally}, err
+	}
+	return outcome{tally: res.Tally, digest: res.Digest[:], run: res.RunPath}, nil
+}
+
+// runReduce runs a reduce attempt, stages its part and creates the record of the task, or learns that another attempt's
+// record stands already: then its own part is given up.
+func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, error) {
+	var part *stagedPart
+	deps := reduceside.Deps{
+		Fetch: a.fetch,
+		Part: func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error) {
+			format := output.Format(j.spec.OutputFormat)
+			p, err := output.NewPart(ctx, j.out, output.PartName(int(at.id.Task), format), format, schema,
+				map[string]string{"job": j.id, "attempt": name(at.id)})
+			part = &stagedPart{Part: p}
+			return part, err
+		},
+		Reduce: func(ctx context.Context, start *pluginv1.ReduceStart) (reduceside.Reducer, error) {
+			p, err := a.plugin(ctx, j) // not before: a reduce that the engine does needs no plugin
+			if err != nil {
+				return nil, err
+			}
+			return p.Reduce(ctx, start)
+		},
+		Log: a.log, Progress: at.progress,
+	}
+	res, err := reduceside.Run(ctx, reduceside.Task{
+		ID: at.id, Stage: j.stage, Sources: at.order.Sources, Maps: int(at.order.Maps), Partitions: j.head.Partitions,
+		Memory: a.share(), Scratch: a.scratch(at, j),
+	}, deps)
+	if err != nil {
+		return outcome{tally: res.Tally}, err
+	}
+	mine, err := a.record(ctx, at, j, part.staged, res.Tally)
+	if err != nil {
+		return outcome{tally: res.Tally}, err
+	}
+	if !mine {
+		if err := j.out.Discard(ctx, part.staged.Token); err != nil {
+			a.log.Debug("a loser's part is left to gc")
+		}
+	}
+	return outcome{tally: res.Tally, lostRace: !mine}, nil
+}
+
+// record creates the record of a reduce task.
+func (a *Agent) record(ctx context.Context, at *attempt, j *job, s output.Staged, tally *sessionv1.Tally) (mine bool, err error) {
+	counts, err := protojson.Marshal(tally)
+	if err != nil {
+		return false, err
+	}
+	rec := ledger.TaskRecord{
+		Job: j.id, Phase: ledger.Reduce, Gen: int32(at.id.Gen), Task: int(at.id.Task), Attempt: int32(at.id.Attempt), Worker: a.id,
+		Part:  &ledger.Part{Key: s.Key, Token: s.Token, Rows: s.Rows, Bytes: s.Bytes, CRC: s.CRC},
+		Tally: counts, Staged: time.Now().UTC(), Inputs: make(ledger.Inputs, at.order.Maps),
+	}
+	for _, src := range at.order.Sources {
+		for i, task := range src.Tasks {
+			rec.Inputs[task] = ledger.Input{Attempt: int32(src.Attempts[i]), Digest: hex.EncodeToString(src.Digests[i])}
+		}
+	}
+	_, mine, err = ledger.CreateTask(ctx, a.cfg.Store, rec)
+	return mine, err
+}
+
+// stagedPart is an output part that remembers what was staged.
+type stagedPart struct {
+	*output.Part
+	staged output.Staged
+}
+
+// Stage makes the part durable and keeps its token for the record.
+func (p *stagedPart) Stage(ctx context.Context) (err error) {
+	p.staged, err = p.Part.Stage(ctx)
+	return err
+}
+
+// Abort gives the part up. What cannot be removed now is gc's.
+func (p *stagedPart) Abort() { _ = p.Part.Abort() }
