@@ -15,7 +15,8 @@ import (
 
 // checker watches everything that takes effect, and hears from everybody what they believe.
 type checker struct {
-	zombies atomic.Int64 // writes they tried
+	zombies atomic.Int64  // writes they tried
+	touched chan struct{} // has a value when the lease was written
 
 	mu       sync.Mutex // guards all below
 	found    []string   // violations
@@ -53,7 +54,7 @@ type race struct {
 }
 
 func newChecker() *checker {
-	return &checker{epochs: map[uint64]string{}, jobs: map[string]*chain{}, wanted: map[string]bool{}, tasks: map[string]*race{}}
+	return &checker{touched: make(chan struct{}, 1), epochs: map[uint64]string{}, jobs: map[string]*chain{}, wanted: map[string]bool{}, tasks: map[string]*race{}}
 }
 
 func (c *checker) violated(invariant, format string, args ...any) {
@@ -87,6 +88,10 @@ func (c *checker) applied(a ledgertest.Applied) {
 	}
 	if a.Key == ledger.LeaseKey {
 		c.leases = append(c.leases, a.Body)
+		select {
+		case c.touched <- struct{}{}:
+		default:
+		}
 	}
 	id, ok := strings.CutPrefix(a.Key, "jobs/")
 	if id, ok = strings.CutSuffix(id, "/job"); ok {
@@ -146,12 +151,6 @@ func (c *checker) leads(who string, t lease.Term, tampered bool) {
 		}
 	}
 	c.terms = append(c.terms, t)
-}
-
-func (c *checker) leaderships() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.terms)
 }
 
 func (c *checker) claimed(id string, epoch uint64) {

@@ -3,10 +3,12 @@ package simtest
 import (
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/internal/ledger/ledgertest"
 	"github.com/mrctl/mrctl/storage"
 )
@@ -49,6 +51,8 @@ func (w *world) fate(c ledgertest.Call) ledgertest.Fate {
 	}
 	switch p := d.Float64(); {
 	case w.calm.Load():
+	case w.unmarkable() && c.Op == ledgertest.PutIf && strings.HasPrefix(c.Key, ledger.EpochPrefix):
+		f.Dropped, f.Silent = true, true
 	case w.stormy() && p < 0.9:
 		f.Dropped, f.Err = true, refusal
 	case w.campaign == storms:
@@ -73,4 +77,13 @@ func (w *world) stormy() bool {
 	d := roll(w.seed+uint64(since/cycle), "storm")
 	from := d.between(0, cycle-30*time.Second)
 	return since%cycle >= from && since%cycle < from+d.between(5*time.Second, 30*time.Second)
+}
+
+// unmarkable: while somebody meddles with the lease there are also half minutes in which no epoch gets its marker. So several
+// take the lease with one epoch, and nothing but the marker decides who leads in it.
+func (w *world) unmarkable() bool {
+	if w.campaign != tampering {
+		return false
+	}
+	return roll(w.seed+uint64(time.Since(w.begin)/(30*time.Second)), "markers").chance(0.4)
 }

@@ -23,11 +23,11 @@ type leader struct {
 
 func (p *process) lead(ctx context.Context, term lease.Term) error {
 	w := p.w
-	w.mu.Lock()
-	w.leading = p
-	w.mu.Unlock()
 	w.check.leads(p.name, term, w.campaign == tampering)
 	l := &leader{process: p, term: term, d: roll(w.seed, fmt.Sprint(p.name, term.Epoch))}
+	w.mu.Lock()
+	w.leaders = append(w.leaders, l)
+	w.mu.Unlock()
 	valid := term.Valid
 	blind := l.d.chance(0.4)
 	if blind {

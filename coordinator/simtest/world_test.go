@@ -17,15 +17,13 @@ import (
 	"github.com/mrctl/mrctl/storage"
 )
 
-// Times of the election, as by default, and how long a run is.
+// Times of the election, as by default.
 const (
 	ttl    = 15 * time.Second
 	renew  = 5 * time.Second
 	poll   = 5 * time.Second
 	margin = time.Second
 	try    = ttl / 7
-
-	trouble = 10 * time.Minute // before all faults stop
 )
 
 // world is one run.
@@ -33,6 +31,7 @@ type world struct {
 	seed     uint64
 	campaign campaign
 	wrap     func(storage.Store) storage.Store // what stands between coordinators and the store in an ablation
+	blind    func(key string) bool             // keys whose conditions the store ignores, in another
 	log      *zap.Logger
 	begin    time.Time
 	store    *ledgertest.Store
@@ -41,7 +40,7 @@ type world struct {
 	all      sync.WaitGroup
 
 	mu      sync.Mutex
-	leading *process // who called lead last; guarded by mu
+	leaders []*leader // all there ever were; guarded by mu
 }
 
 // client is the store as a process sees it.
@@ -66,16 +65,21 @@ func (w *world) play(ctx context.Context) {
 
 	// I6: the leader, if there is one, dies; the others have only so long.
 	w.mu.Lock()
-	if w.leading != nil {
-		w.leading.crash()
+	for _, l := range w.leaders {
+		if l.term.Valid() {
+			l.crash()
+		}
 	}
-	before := w.check.leaderships()
+	before := len(w.leaders)
 	w.mu.Unlock()
 	time.Sleep(ttl + poll + 5*try)
-	if w.check.leaderships() == before {
+	w.mu.Lock()
+	after := len(w.leaders)
+	w.mu.Unlock()
+	if after == before {
 		w.check.violated("I6", "no leader %v after the last one died", ttl+poll+5*try)
 	}
-	time.Sleep(2 * time.Minute) // so that all jobs are taken
+	time.Sleep(time.Minute) // so that all jobs are taken
 	end()
 	w.all.Wait()
 	w.store.Settle()
@@ -198,13 +202,23 @@ func (w *world) racers(ctx context.Context) {
 	}
 }
 
-// meddler does to the lease what only a person with a shell can do.
+// meddler does to the lease what only a person with a shell can do: now and then, and
+// when that hurts most: between the acquisition of an epoch and its marker.
 func (w *world) meddler(ctx context.Context) {
 	d := roll(w.seed, "meddler")
 	for {
-		sleep(ctx, d.between(10*time.Second, 80*time.Second))
-		if ctx.Err() != nil {
+		quiet := time.NewTimer(d.between(10*time.Second, 80*time.Second))
+		select {
+		case <-ctx.Done():
 			return
+		case <-quiet.C:
+		case <-w.check.touched:
+			if !w.unmarkable() || !d.chance(0.5) {
+				continue
+			}
+			sleep(ctx, d.between(0, 2*time.Second))
+			w.store.Remove(ledger.LeaseKey)
+			continue
 		}
 		switch d.IntN(3) {
 		case 0:

@@ -104,7 +104,11 @@ func isRaw(fields []arrow.Field) bool {
 
 // noescape hides a pointer from escape analysis, so that a value on the stack can be handed to a compiled function
 // without being moved to the heap. Right only because encoders and decoders never keep the pointer they are given, nor
-// hand it to what might (package reflect gets copies on the heap).
+// hand it to what might (package reflect gets copies on the heap). It must not be preempted or grow the stack while the
+// pointer is a number, for a stack that moves would leave it pointing at the old one: hence nosplit.
+//
+//go:nosplit
+//go:nocheckptr
 func noescape(p unsafe.Pointer) unsafe.Pointer {
 	x := uintptr(p)
 	return *(*unsafe.Pointer)(unsafe.Pointer(&x))

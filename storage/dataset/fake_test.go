@@ -184,7 +184,7 @@ func readAll(t testing.TB, src Sources, s Split, opt Options, tune tuning) ([]re
 				t.Fatal("a record without an origin")
 			}
 			row := rec.Data[rec.Off[i]:rec.Off[i+1]]
-			if opt.Terminated {
+			if rec.Terminated {
 				row = bytes.TrimSuffix(row, []byte("\n"))
 				if len(row) < int(rec.Off[i+1]-rec.Off[i]) {
 					row = bytes.TrimSuffix(row, []byte("\r"))

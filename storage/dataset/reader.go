@@ -258,6 +258,7 @@ func (r *Reader) need(n int) error {
 	} else if rec = r.opt.Buffer(max(n, r.opt.Batch)); rec == nil {
 		return errs.E(errs.Canceled, "read input", r.cur.piece.URI, errNoBuffer)
 	}
+	rec.Terminated = r.opt.Terminated && r.form.kind == lines // or whoever maps them takes the terminators for text
 	r.b.start(rec, max(n, r.opt.Batch))
 	return nil
 }

@@ -1,0 +1,8 @@
+//go:build race
+
+package simtest
+
+import "time"
+
+// trouble is shorter under the race detector, which makes everything ten times slower.
+const trouble = 3 * time.Minute
