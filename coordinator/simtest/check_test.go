@@ -88,8 +88,7 @@ func (c *checker) applied(a ledgertest.Applied) {
 	if a.Key == ledger.LeaseKey {
 		c.leases = append(c.leases, a.Body)
 	}
-	id, ok := strings.CutPrefix(a.Key, "jobs/")
-	if id, ok = strings.CutSuffix(id, "/job"); ok {
+	if id, ok := strings.CutSuffix(strings.TrimPrefix(a.Key, "jobs/"), "/job"); ok {
 		c.linked(id, a)
 	}
 }
