@@ -30,7 +30,11 @@ func (l *leader) commit(ctx context.Context, j *job) error {
 	}
 	var winners []ledger.TaskRecord
 	var counters map[string]int64
-	if err := l.ask(ctx, func() { winners, counters = j.result() }); err != nil {
+	var view sched.JobView
+	if err := l.ask(ctx, func() {
+		winners, counters = j.result()
+		view, _ = l.sched.View(j.id)
+	}); err != nil {
 		return err
 	}
 	if err := j.update(ctx, func(r *ledger.Job) { r.Phase = ledger.Committing }); err != nil {
@@ -64,6 +68,7 @@ func (l *leader) commit(ctx context.Context, j *job) error {
 	l.saveHistory(ctx, j)
 	err = j.update(ctx, func(r *ledger.Job) {
 		r.Phase, r.Ended, r.Counters, r.Parts = ledger.Done, time.Now().UTC(), counters, parts
+		keepView(r, view)
 	})
 	if err != nil {
 		return err
@@ -174,6 +179,11 @@ func addTally(to map[string]int64, phase string, t *sessionv1.Tally) {
 	}
 }
 
+// keepView puts into a job's last record what the scheduler will have forgotten.
+func keepView(r *ledger.Job, v sched.JobView) {
+	r.AttemptsFailed, r.AttemptsLost, r.TasksKept = v.AttemptsFailed, v.AttemptsLost, v.Kept
+}
+
 // conclude makes a failure or a cancellation durable, then gives up what was staged.
 func (l *leader) conclude(ctx context.Context, j *job, e sched.End) error {
 	phase, kind := ledger.Failed, e.Kind
@@ -181,9 +191,14 @@ func (l *leader) conclude(ctx context.Context, j *job, e sched.End) error {
 		phase, kind = ledger.Cancelled, errs.Canceled
 	}
 	j.log.Add(events.Event{Time: time.Now(), Kind: string(phase), Text: e.Reason})
+	var view sched.JobView
+	if err := l.ask(ctx, func() { view, _ = l.sched.View(j.id) }); err != nil {
+		return err
+	}
 	l.saveHistory(ctx, j)
 	err := j.update(ctx, func(r *ledger.Job) {
 		if !r.Phase.Ended() {
+			keepView(r, view)
 			r.Phase, r.Error, r.ErrorKind, r.Ended = phase, e.Reason, kind, time.Now().UTC()
 			if e.Cause != nil {
 				r.Cause = fmt.Sprintf("%s.%d", taskName(e.Cause.TaskID), e.Cause.Attempt)

@@ -30,8 +30,12 @@ type leader struct {
 
 	sched    *sched.Scheduler
 	jobs     map[sched.JobID]*job
+	over     []sched.JobID // ended jobs still in jobs, the oldest first
 	sessions map[sched.WorkerID]*session
 }
+
+// keptJobs is how many ended jobs a leader remembers, for whoever watches them to the end. The rest is in the store.
+const keptJobs = 64
 
 func newLeader(s *Server, term lease.Term) *leader {
 	return &leader{

@@ -119,9 +119,12 @@ func (l *leader) reduceDone(s *session, j *job, id sched.AttemptID, ack func()) 
 			return err
 		}
 		l.post(func() {
+			ack()
+			if j.over {
+				return
+			}
 			c := consumed(tr)
 			j.winners[id.Index] = tr
-			ack()
 			l.step(sched.Done{ID: id, Worker: s.id, Consumed: &c})
 			j.log.Touch()
 		})
@@ -131,7 +134,7 @@ func (l *leader) reduceDone(s *session, j *job, id sched.AttemptID, ack func()) 
 
 // keepTally remembers what a map attempt counted. Called in the loop only.
 func (l *leader) keepTally(id sched.AttemptID, t *sessionv1.Tally) {
-	if j := l.jobs[id.Job]; j != nil && id.Phase == sched.Map && t != nil {
+	if j := l.jobs[id.Job]; j != nil && !j.over && id.Phase == sched.Map && t != nil {
 		j.tallies[id] = t
 		j.done[id.TaskID] = t.BytesIn
 	}
@@ -215,8 +218,15 @@ func (l *leader) release(id sched.JobID) {
 	for _, s := range l.sessions {
 		s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Release{Release: &sessionv1.Release{Job: string(id)}}})
 	}
-	if j := l.jobs[id]; j != nil {
-		j.over = true
-		j.tallies, j.winners, j.done, j.running = nil, nil, nil, nil
+	j := l.jobs[id]
+	if j == nil || j.over && j.tallies == nil {
+		return
+	}
+	j.over = true
+	j.tallies, j.winners, j.done, j.running = nil, nil, nil, nil
+	l.over = append(l.over, id)
+	if len(l.over) > keptJobs {
+		delete(l.jobs, l.over[0])
+		l.over = l.over[1:]
 	}
 }

@@ -15,6 +15,7 @@ import (
 func recordStatus(r ledger.Job) *controlv1.JobStatus {
 	st := &controlv1.JobStatus{Id: r.ID, Name: r.Spec.Name, Phase: phases[r.Phase], Error: r.Error, ErrorKind: uint32(r.ErrorKind),
 		Output: r.Spec.Output, Counters: r.Counters, Epoch: r.Epoch, Warnings: r.Warnings, Gen: uint32(r.Gen),
+		AttemptsFailed: uint64(r.AttemptsFailed), AttemptsLost: uint64(r.AttemptsLost), TasksKept: uint64(r.TasksKept),
 		SubmittedUnixNanos: nanos(r.Spec.Submitted), StartedUnixNanos: nanos(r.Started), EndedUnixNanos: nanos(r.Ended)}
 	for _, p := range r.Parts {
 		st.Parts = append(st.Parts, &controlv1.Part{Key: p.Key, Rows: uint64(p.Rows), Bytes: uint64(p.Bytes)})

@@ -71,7 +71,7 @@ func BenchmarkJobs(b *testing.B) {
 					case Start:
 						orders = append(orders, e)
 					case Commit:
-						defer s.Step(zero, Committed{Job: e.Job})
+						defer s.Step(zero, Committed(e))
 					}
 				}
 			}

@@ -47,7 +47,7 @@ func TestTenThousandWorkers(t *testing.T) {
 				due.add(&end{at: now.Add(time.Duration(rng.Int64N(int64(longest)))), began: now, start: e})
 			case Commit:
 				committed++
-				step(Committed{Job: e.Job})
+				step(Committed(e))
 			case End:
 				t.Fatalf("%s ended: %s", e.Job, e.Reason)
 			}

@@ -77,7 +77,8 @@ func number(v any) (float64, bool) {
 	case float64:
 		return v, true
 	case string:
-		f, err := json.Number(v).Float64()
+		n := json.Number(v)
+		f, err := n.Float64()
 		return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
 	}
 	return 0, false

@@ -37,8 +37,13 @@ type Job struct {
 	ErrorKind    errs.Kind        `json:"error_kind,omitempty"`
 	Cause        string           `json:"cause,omitempty"` // the attempt that was the first cause of a failure
 	CancelReason string           `json:"cancel_reason,omitempty"`
-	Started      time.Time        `json:"started,omitzero"` // the leaders' clocks; for people
-	Ended        time.Time        `json:"ended,omitzero"`
+	// What the leader that ended the job saw of attempts, and how many tasks it found done when it took over.
+	AttemptsFailed int `json:"attempts_failed,omitempty"`
+	AttemptsLost   int `json:"attempts_lost,omitempty"`
+	TasksKept      int `json:"tasks_kept,omitempty"`
+
+	Started time.Time `json:"started,omitzero"` // the leaders' clocks; for people
+	Ended   time.Time `json:"ended,omitzero"`
 
 	// rest are the fields of a later version of this program, spec the submitted bytes with theirs. Both survive what an
 	// older leader writes.

@@ -217,7 +217,7 @@ func inputError(uri string, err error) error {
 }
 
 // atEnd tells the end of a stream. An error that only wraps io.EOF is a connection that broke.
-func atEnd(err error) bool { return err == io.EOF } // see above
+func atEnd(err error) bool { return err == io.EOF }
 
 // shorter is the change that shows only as an early end.
 func shorter(p Piece, end int64) error {
