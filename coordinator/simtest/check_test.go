@@ -93,8 +93,7 @@ func (c *checker) applied(a ledgertest.Applied) {
 		default:
 		}
 	}
-	id, ok := strings.CutPrefix(a.Key, "jobs/")
-	if id, ok = strings.CutSuffix(id, "/job"); ok {
+	if id, ok := strings.CutSuffix(strings.TrimPrefix(a.Key, "jobs/"), "/job"); ok {
 		c.linked(id, a)
 	}
 }

@@ -39,7 +39,7 @@ const Bucket = "mrctl"
 // Keys of every server. MinIO wants 8 characters of secret at least.
 const (
 	accessKey = "mrctl-test"
-	secretKey = "mrctl-test-secret" //nolint:gosec // of servers that live as long as a test
+	secretKey = "mrctl-test-secret" // of servers that live as long as a test
 )
 
 // Server is a running server.

@@ -26,7 +26,7 @@ func (f *feeder) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.Close()) }()
 	for {
 		b, err := r.Next(ctx)
-		if err == io.EOF { //nolint:errorlint // a wrapped EOF is input cut short, not its end
+		if err == io.EOF { // a wrapped EOF is input cut short, not its end
 			f.tally.BytesIn = uint64(r.Read())
 			return f.m.CloseSend()
 		}

@@ -159,7 +159,7 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 func receive(ctx context.Context, m Mapper, s sink) error {
 	for {
 		b, err := m.Recv()
-		if err == io.EOF { //nolint:errorlint // a wrapped EOF is a stream cut short, not its end
+		if err == io.EOF { // a wrapped EOF is a stream cut short, not its end
 			return nil
 		}
 		if err != nil {

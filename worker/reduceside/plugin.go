@@ -82,7 +82,7 @@ func (r *reduction) send(ctx context.Context, in runs.Stream, p Reducer) error {
 func (r *reduction) receive(p Reducer, part table.PartWriter) error {
 	for {
 		b, err := p.Recv()
-		if err == io.EOF { //nolint:errorlint // a wrapped EOF is a stream cut short, not its end
+		if err == io.EOF { // a wrapped EOF is a stream cut short, not its end
 			return nil
 		}
 		if err != nil {

@@ -60,7 +60,7 @@ func writeTiny(ctx context.Context, dir string, s Spec) error {
 				}
 			}
 			body := text(rand.NewPCG(s.Seed, uint64(i)), i, buf, size)
-			if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%05d.txt", i)), body, 0o644); err != nil { //nolint:gosec // readable test data
+			if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%05d.txt", i)), body, 0o644); err != nil { // readable test data
 				return err
 			}
 			if _, err := whole.Write(body); err != nil {

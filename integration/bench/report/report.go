@@ -94,7 +94,7 @@ func (r Report) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(b, '\n'), 0o644) //nolint:gosec // meant to be read by others
+	return os.WriteFile(path, append(b, '\n'), 0o644) // meant to be read by others
 }
 
 // Load reads what Save wrote.
