@@ -19,7 +19,7 @@ func jobFlags() []cli.Flag {
 		&cli.StringFlag{Name: "output-format", Usage: "tsv or records", DefaultText: "tsv"},
 		&cli.StringFlag{Name: "decompress", Usage: "auto (by file name: .gz, .zst) or none", DefaultText: "auto"},
 		&cli.IntFlag{Name: "partitions", Usage: "`N` parts of the result, and reduce tasks", DefaultText: "by the size of the input"},
-		&cli.StringFlag{Name: "split-size", Usage: "`BYTES` of input for a map task", DefaultText: "128MiB, less for small inputs"},
+		&cli.StringFlag{Name: "split-size", Usage: "`BYTES` of input for a map task", DefaultText: "at most 512MiB, and enough for all slots"},
 		&cli.IntFlag{Name: "max-attempts", Usage: "give up when a task has failed `N` times", DefaultText: "4"},
 		&cli.Int64Flag{Name: "max-bad-records", Value: -1, Usage: "fail when more than `N` records are bad; they are set aside and counted", DefaultText: "any number"},
 		&cli.StringFlag{Name: "max-record", Usage: "a record above `BYTES` is bad", DefaultText: "a quarter of the memory, at most 256MiB"},

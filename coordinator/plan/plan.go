@@ -107,13 +107,21 @@ func maxRecord(job spec.Job, h Hints) int64 {
 	return dataset.DefaultMaxRecord
 }
 
+// oneMachine is how many slots are taken for one machine, whose slots are equally fast: one wave of tasks then ends at one
+// time, and fewer tasks mean fewer runs to sort and merge. Among more there will be slow ones.
+const oneMachine = 8
+
 // splitSize chooses the bytes of a split: as large as combining pays, small enough that every slot has work and the
 // last tasks are not long ones.
 func splitSize(job spec.Job, total int64, slots int) int64 {
 	if job.SplitSize > 0 {
 		return job.SplitSize
 	}
-	fair := total/int64(2*max(1, slots)) + 1
+	waves := int64(1)
+	if slots > oneMachine {
+		waves = 2
+	}
+	fair := total/(waves*int64(max(1, slots))) + 1
 	return min(max(fair, minSplit), spec.DefaultSplitSize)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -83,7 +84,7 @@ func parseCombined(line string) (h hit, err error) {
 	if h.Agent, rest, err = quoted(rest); err != nil {
 		return h, fmt.Errorf("agent: %w", err)
 	}
-	if seconds, err := strconv.ParseFloat(strings.TrimSpace(rest), 64); err == nil && seconds >= 0 {
+	if seconds, err := strconv.ParseFloat(strings.TrimSpace(rest), 64); err == nil && seconds >= 0 && seconds <= math.MaxInt64 {
 		h.LatencyMS, h.HasLatency = 1000*seconds, true
 	}
 	return h, nil

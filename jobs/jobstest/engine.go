@@ -192,7 +192,7 @@ func grouped(pairs []pair, order uint64, size int) []*boundary.Group {
 	case reversed:
 		slices.Reverse(pairs)
 	default:
-		rng := rand.New(rand.NewPCG(order, order)) // an order, not a secret
+		rng := rand.New(rand.NewPCG(order, order))
 		rng.Shuffle(len(pairs), func(i, j int) { pairs[i], pairs[j] = pairs[j], pairs[i] })
 	}
 	slices.SortStableFunc(pairs, func(a, b pair) int { return bytes.Compare(a.key, b.key) })

@@ -16,7 +16,7 @@ const (
 	MaxPartitions      = 100_000
 	// DefaultSplitSize is the bytes of input a map task gets where nothing else is asked. Large tasks make combining
 	// pay; the planner makes them smaller where the input would not fill the slots.
-	DefaultSplitSize = 128 << 20
+	DefaultSplitSize = 512 << 20
 )
 
 // Job is a job as submitted. The zero value of a field means its default where it has one.

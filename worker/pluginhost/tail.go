@@ -22,7 +22,7 @@ type tail struct {
 
 // logTo makes the file.
 func (t *tail) logTo(name string) error {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // our own name
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.file, t.left = f, logSize
