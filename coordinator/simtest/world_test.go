@@ -61,7 +61,7 @@ func (w *world) play(ctx context.Context) {
 	}
 	<-chaos.Done()
 	w.calm.Store(true)
-	time.Sleep(time.Minute) // until the last late write has landed
+	sleep(ctx, time.Minute) // until the last late write has landed
 
 	// I6: the leader, if there is one, dies; the others have only so long.
 	w.mu.Lock()
@@ -72,14 +72,14 @@ func (w *world) play(ctx context.Context) {
 	}
 	before := len(w.leaders)
 	w.mu.Unlock()
-	time.Sleep(ttl + poll + 5*try)
+	sleep(ctx, ttl+poll+5*try)
 	w.mu.Lock()
 	after := len(w.leaders)
 	w.mu.Unlock()
 	if after == before {
 		w.check.violated("I6", "no leader %v after the last one died", ttl+poll+5*try)
 	}
-	time.Sleep(time.Minute) // so that all jobs are taken
+	sleep(ctx, time.Minute) // so that all jobs are taken
 	end()
 	w.all.Wait()
 	w.store.Settle()
@@ -159,7 +159,7 @@ func (w *world) clients(ctx context.Context) {
 	d := roll(w.seed, "clients")
 	for n := 0; ctx.Err() == nil; n++ {
 		s := spec.Job{
-			Name: "sim", Plugins: map[string]string{"linux/amd64": fmt.Sprintf("%064x", n)}, Inputs: []string{"/in"},
+			Name: "sim", Plugins: map[string]string{"linux/amd64": fmt.Sprintf("%064x", n)}, Stage: []byte("described"), Inputs: []string{"/in"},
 			RequestID: fmt.Sprintf("%d-%d", w.seed, n),
 		}
 		id := ledger.JobIDFor(s)
