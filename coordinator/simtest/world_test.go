@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -29,6 +30,7 @@ const (
 // world is one run.
 type world struct {
 	seed     uint64
+	trouble  time.Duration // before all faults stop; 0 means trouble
 	campaign campaign
 	wrap     func(storage.Store) storage.Store // what stands between coordinators and the store in an ablation
 	blind    func(key string) bool             // keys whose conditions the store ignores, in another
@@ -49,7 +51,7 @@ func (w *world) client(name string) *ledgertest.Client { return w.store.Client(n
 // play makes the run. ctx ends it.
 func (w *world) play(ctx context.Context) {
 	ctx, end := context.WithCancel(ctx)
-	chaos, peace := context.WithTimeout(ctx, trouble)
+	chaos, peace := context.WithTimeout(ctx, cmp.Or(w.trouble, trouble))
 	defer peace()
 	for i := range 4 {
 		w.all.Go(func() { w.slot(ctx, chaos, fmt.Sprint("c", i)) })
