@@ -15,13 +15,15 @@ import (
 
 // program is a job compiled. It is never changed after that; each attempt has its own state.
 type program[In, K, V, Out any] struct {
-	job   Job[In, K, V, Out]
-	about *pluginv1.Stage
-	keys  *codec.Codec[K]
-	vals  *codec.Codec[V]
-	out   *table[Out] // rows of Out; nil when Reduce is nil
-	pairs *pairTable  // rows of a key and its value, when Reduce is nil
-	plain bool        // combining is off: jobstest shows that it changes nothing
+	job    Job[In, K, V, Out]
+	about  *pluginv1.Stage
+	keys   *codec.Codec[K]
+	vals   *codec.Codec[V]
+	out    *table[Out] // rows of Out; nil when Reduce is nil
+	pairs  *pairTable  // rows of a key and its value, when Reduce is nil
+	words  bool        // the fold is a sum of 64-bit integers
+	tables *sumTables  // for it
+	plain  bool        // combining is off: jobstest shows that it changes nothing
 }
 
 var nameRE = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
@@ -46,7 +48,7 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	case j.Map != nil && j.MapBatch != nil:
 		return fail("it has both Map and MapBatch: keep one")
 	}
-	p := &program[In, K, V, Out]{job: j}
+	p := &program[In, K, V, Out]{job: j, words: j.Combine.addsWords() && isWord[V](), tables: &sumTables{}}
 	kind, err := inputKind[In]()
 	if err != nil {
 		return fail("In: %w", err)

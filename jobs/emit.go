@@ -21,7 +21,8 @@ type emitter[V any] struct {
 	pairs uint64 // emitted by the user's function
 	err   error  // the first that befell; emit discards from then on
 
-	table  *combine.Table[V] // nil: nothing is combined
+	table  *combine.Table[V] // nil: nothing is combined, or in sums
+	sums   *sumTable         // where the fold is a sum of 64-bit integers; else nil
 	gate   combine.Gate
 	memory int // bytes that the table may use
 	held   int // bytes of values beyond the table itself, where V has any
@@ -90,8 +91,11 @@ func (e *emitter[V]) send() {
 
 // finish sends all that is still here.
 func (e *emitter[V]) finish() error {
-	if e.table != nil {
+	switch {
+	case e.table != nil:
 		e.flush()
+	case e.sums != nil:
+		e.flushSums()
 	}
 	e.send()
 	return e.err
@@ -132,6 +136,9 @@ func (e *emitter[V]) passes(key string) bool {
 // but what the pair itself decides.
 
 func addSum[V Number](e *emitter[V], _ func(acc, v V) V) func(key string, v V) {
+	if e.sums != nil {
+		return addWord(e)
+	}
 	return func(key string, v V) {
 		e.pairs++
 		if e.passes(key) {

@@ -36,6 +36,7 @@ func (p *program[In, K, V, Out]) Map(ctx context.Context, start *pluginv1.MapSta
 	a := &mapAttempt[In, K, V, Out]{program: p, most: int(start.GetBadSamples())}
 	a.ctx = context.WithValue(ctx, tallyKey{}, &a.tally)
 	a.e = p.newEmitter(start, port)
+	defer a.e.release()
 	add := a.e.adder(p.job.Combine)
 	a.emit = p.emitFunc(add)
 	if p.job.MapBatch != nil {
@@ -60,7 +61,11 @@ func (p *program[In, K, V, Out]) newEmitter(start *pluginv1.MapStart, port bound
 	e := &emitter[V]{port: port, vals: p.vals}
 	if p.job.Combine.IsSet() && !p.plain {
 		e.memory = memory / 2 // the rest is for batches on their way
-		e.table = combine.New[V](e.memory)
+		if p.words {
+			e.sums = p.tables.get(e.memory)
+		} else {
+			e.table = combine.New[V](e.memory)
+		}
 	}
 	if n := max(int(start.GetPartitions()), 1); p.job.Partition != nil {
 		e.place = func(key []byte) (int32, error) {
@@ -80,7 +85,7 @@ func (p *program[In, K, V, Out]) newEmitter(start *pluginv1.MapStart, port bound
 
 // adder is how an encoded key and its value enter the emitter.
 func (e *emitter[V]) adder(c Combiner[V]) func(key string, v V) {
-	if e.table != nil {
+	if e.table != nil || e.sums != nil {
 		return c.add(e, c.fold)
 	}
 	first := c.first

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"io"
 	"os"
+	"runtime/pprof"
 	"strconv"
 	"sync"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 // serve answers the worker that started this process until it is told to stop, or the worker is gone.
 func serve(fs *flag.FlagSet, args []string, stages []Stage) {
-	watchParent()
+	defer watchParent(profile())()
 	about, program := describe(fs, args, stages)
 	server := boundary.NewServer(about)
 	if program != nil {
@@ -47,23 +48,42 @@ func (s *service) Describe(ctx context.Context, req *pluginv1.DescribeRequest) (
 	return s.Server.Describe(ctx, req)
 }
 
+// profile starts a CPU profile of this process where the worker asks for one, and gives what ends it, once.
+func profile() (end func()) {
+	f, err := os.Create(os.Getenv(boundary.ProfileFile))
+	if err != nil {
+		return func() {} // as a rule: none was asked for
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return func() { _ = f.Close() }
+	}
+	return sync.OnceFunc(func() {
+		pprof.StopCPUProfile()
+		_ = f.Close() // a profile that is cut short shows itself
+	})
+}
+
 // watchParent ends this process as soon as the worker that started it has ended, however it did. The worker holds the
-// other end of a pipe, which the kernel closes with it; where none was handed over, the parent's id is watched.
-func watchParent() {
+// other end of a pipe, which the kernel closes with it; where none was handed over, the parent's id is watched. leave is
+// called before this process ends, and given back for when it ends otherwise.
+func watchParent(leave func()) func() {
 	if fd, err := strconv.Atoi(os.Getenv(boundary.ParentPipe)); err == nil && fd > 2 {
 		pipe := os.NewFile(uintptr(fd), "parent")
 		go func() {
 			_, _ = io.Copy(io.Discard, pipe)
+			leave()
 			os.Exit(1)
 		}()
-		return
+		return leave
 	}
 	parent := os.Getppid()
 	go func() {
 		for range time.Tick(time.Second) {
 			if os.Getppid() != parent {
+				leave()
 				os.Exit(1)
 			}
 		}
 	}()
+	return leave
 }

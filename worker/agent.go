@@ -45,6 +45,7 @@ type Config struct {
 	Labels    map[string]string
 	// Leader is an address to try before the lease is read; empty where it is not known.
 	Leader  string
+	Profile string      // a folder for CPU profiles of plugins; "" for none
 	Log     *zap.Logger // nil: no log
 	Version string
 }

@@ -110,7 +110,11 @@ func (a *Agent) plugin(ctx context.Context, j *job) (*pluginhost.Process, error)
 	if !ok {
 		return nil, errs.New(errs.Invalid, "the job brings no plugin for %s, only for %v", platform, keys(j.spec.Plugins))
 	}
-	p, err := a.host.Start(ctx, pluginhost.Spec{Job: j.id, Digest: sum, Args: j.spec.Args, Scratch: filepath.Join(j.scratch, "plugin")})
+	spec := pluginhost.Spec{Job: j.id, Digest: sum, Args: j.spec.Args, Scratch: filepath.Join(j.scratch, "plugin")}
+	if a.cfg.Profile != "" {
+		spec.Profile = filepath.Join(a.cfg.Profile, "plugin.cpu.pprof")
+	}
+	p, err := a.host.Start(ctx, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -42,4 +42,5 @@ type workerConfig struct {
 	Slots   int    // attempts at a time
 	Memory  int64  // bytes, over the worker and its plugins
 	Labels  map[string]string
+	Profile string // folder for CPU profiles, or ""
 }

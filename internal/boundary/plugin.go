@@ -74,3 +74,7 @@ func aligned(b []byte) []byte {
 // ParentPipe names the environment variable that holds the number of an inherited descriptor: the reading end of a pipe
 // whose other end the worker keeps open. Its end is the worker's end, and the plugin must exit.
 const ParentPipe = "MRCTL_PARENT_FD"
+
+// ProfileFile names the environment variable that holds the path a plugin writes a CPU profile of itself to, when it ends
+// in good order.
+const ProfileFile = "MRCTL_CPU_PROFILE"

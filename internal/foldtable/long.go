@@ -22,9 +22,7 @@ func (t *Table) addLong(key string, v int64) {
 			*s = slot{k0, h, v, n | uint64(len(t.arena))<<24}
 			t.arena = append(t.arena, key...)
 			t.grew()
-			if cap(t.arena) > t.limit/2 {
-				t.full = true
-			}
+			t.full = t.full || t.crowded()
 			return
 		}
 		if s.k1 == h && s.k0 == k0 && s.meta&lenMask == n {
@@ -46,9 +44,8 @@ func (t *Table) addOver(key string, v int64) {
 		t.over = map[string]int64{}
 	}
 	t.over[string(append([]byte(nil), key...))] = v
-	if t.overB += len(key); t.overB > t.limit/2 {
-		t.full = true
-	}
+	t.overB += len(key)
+	t.full = t.full || t.crowded()
 }
 
 func word(s string, at int) uint64 {

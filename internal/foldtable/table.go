@@ -57,8 +57,8 @@ type entry struct {
 	n            uint64 // length of the key, 1 to maxInline
 }
 
-// Table folds values by key. It is not safe for concurrent use. Add never fails: a caller that respects a limit drains
-// the table when Full says so, which is checked as often as he likes.
+// Table folds values by key. It is not safe for concurrent use. Add never fails; after each one the caller looks at Full,
+// and lets the table Grow or drains it.
 type Table struct {
 	op    Op
 	seed  uint64
@@ -99,8 +99,25 @@ func (t *Table) Add(key string, v int64) {
 	}
 }
 
-// Full says that the table has reached its limit: drain it.
+// SetLimit changes how many bytes the table wants at most.
+func (t *Table) SetLimit(limit int) { t.limit = max(limit, 1<<20) }
+
+// Full says that it is time to Grow, or to Drain.
 func (t *Table) Full() bool { return t.full }
+
+// Grow makes room for more keys. It does nothing and gives false where that would pass the limit.
+func (t *Table) Grow() bool {
+	// Old and new slots live side by side for a moment.
+	if (len(t.slots)*3+len(t.front))*32+cap(t.arena)+t.overB > t.limit || t.crowded() {
+		return false
+	}
+	t.grow()
+	t.full = false
+	return true
+}
+
+// crowded says that what lies outside the slots has taken its share.
+func (t *Table) crowded() bool { return cap(t.arena) > t.limit/2 || t.overB > t.limit/2 }
 
 // Adds is how often Add was called since the table was last drained.
 func (t *Table) Adds() int64 { return t.adds + int64(t.waits) }
@@ -110,6 +127,9 @@ func (t *Table) Len() int {
 	t.settle()
 	return t.used + len(t.over)
 }
+
+// Used is about the number of keys, without settling anything: those in the front table are not counted.
+func (t *Table) Used() int { return t.used }
 
 // Bytes is the memory held, in bytes.
 func (t *Table) Bytes() int {
@@ -186,16 +206,12 @@ func (t *Table) add(k0, k1, hash, n uint64, v int64) {
 
 func (t *Table) grew() {
 	t.used++
-	if t.used*10 <= len(t.slots)*fill {
-		return
-	}
-	if (len(t.slots)*3+len(t.front))*32+cap(t.arena)+t.overB > t.limit { // old and new live side by side for a moment
+	if t.used*10 > len(t.slots)*fill {
 		t.full = true
-		if t.used*10 <= len(t.slots)*9 {
-			return
+		if t.used*10 > len(t.slots)*9 { // nobody looked at Full: probes must end all the same
+			t.grow()
 		}
 	}
-	t.grow()
 }
 
 func (t *Table) grow() {

@@ -57,6 +57,9 @@ func TestTableEqualsAMap(t *testing.T) {
 						v = int64(math.Float64bits(float64(v)))
 					}
 					tab.Add(k, v)
+					if tab.Full() && r.IntN(3) > 0 {
+						tab.Grow()
+					}
 					plain(op, want, k, v)
 				}
 				t.Logf("op %d seed %d round %d: %d keys", op, seed, round, len(want))
@@ -81,7 +84,7 @@ func TestFullComesBeforeTheLimit(t *testing.T) {
 	const limit = 8 << 20
 	for _, long := range []bool{false, true} {
 		tab := New(Sum, limit)
-		for i := 0; !tab.Full(); i++ {
+		for i := 0; !tab.Full() || tab.Grow(); i++ {
 			k := fmt.Sprint(i)
 			if long {
 				k = strings.Repeat("k", 50) + k
@@ -137,7 +140,9 @@ func BenchmarkAdd(b *testing.B) {
 	b.Run("table", func(b *testing.B) {
 		tab := New(Sum, 256<<20)
 		for i := 0; b.Loop(); i++ {
-			tab.Add(words[i&(1<<20-1)], 1)
+			if tab.Add(words[i&(1<<20-1)], 1); tab.Full() {
+				tab.Grow()
+			}
 		}
 	})
 	b.Run("map", func(b *testing.B) {

@@ -40,6 +40,9 @@ func (p *Process) newRunner(path string, s Spec) func(hclog.Logger, *exec.Cmd, s
 		cmd := exec.Command(path, s.Args...)
 		cmd.Dir = s.Scratch
 		cmd.Env = append(want.Env, boundary.ParentPipe+"="+strconv.Itoa(parentFD), "TMPDIR="+s.Scratch)
+		if s.Profile != "" {
+			cmd.Env = append(cmd.Env, boundary.ProfileFile+"="+s.Profile)
+		}
 		cmd.SysProcAttr = attributes()
 		given, watched, err := os.Pipe()
 		if err != nil {

@@ -25,6 +25,7 @@ type Spec struct {
 	Path    string   // of a binary here
 	Args    []string // the plugin's own flags
 	Scratch string   // a folder of its own to stand in; made here. What it writes to standard error goes to "stderr" in it
+	Profile string   // a file for a CPU profile of the plugin; "" for none
 }
 
 // longestSocketDir leaves room for the socket's name within the 108 bytes of a Unix address.

@@ -1,0 +1,110 @@
+package jobs
+
+import (
+	"reflect"
+	"sync"
+	"unsafe"
+
+	"github.com/mrctl/mrctl/internal/foldtable"
+)
+
+// Sums of 64-bit integers, the combiner of every count, go through a table made for them (package foldtable); all other
+// folds through package combine. The two obey the same protocol: Full, then Grow or empty.
+
+// sumTable is the table of one attempt and who empties it.
+type sumTable struct {
+	*foldtable.Table
+	from *sumTables
+}
+
+// sumTables keeps the tables of attempts that are over for those to come: their memory has been touched, and that costs
+// as much as using it.
+type sumTables struct {
+	mu   sync.Mutex
+	free []*foldtable.Table // guarded by mu; empty ones
+}
+
+// maxFree is how many tables are kept: attempts run side by side in so many slots at most as machines commonly have.
+const maxFree = 8
+
+func (s *sumTables) get(limit int) *sumTable {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.free); n > 0 {
+		t := s.free[n-1]
+		s.free = s.free[:n-1]
+		t.SetLimit(limit)
+		return &sumTable{t, s}
+	}
+	return &sumTable{foldtable.New(foldtable.Sum, limit), s}
+}
+
+// put gives an empty table back.
+func (s *sumTables) put(t *foldtable.Table) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) < maxFree {
+		s.free = append(s.free, t)
+		return
+	}
+	t.Close()
+}
+
+// isWord says that V is a 64-bit integer, of whichever name.
+func isWord[V any]() bool {
+	switch k := reflect.TypeFor[V]().Kind(); k {
+	case reflect.Int64, reflect.Uint64:
+		return true
+	case reflect.Int, reflect.Uint:
+		return unsafe.Sizeof(0) == 8
+	default:
+		return false
+	}
+}
+
+// addWord emits into the table of sums. It is addSum for V a 64-bit integer: adding wraps around alike, signed or not.
+func addWord[V Number](e *emitter[V]) func(key string, v V) {
+	t := e.sums.Table
+	return func(key string, v V) {
+		e.pairs++
+		if e.passes(key) {
+			e.put(key, v)
+			return
+		}
+		t.Add(key, *(*int64)(unsafe.Pointer(&v)))
+		if t.Full() {
+			e.fullSums()
+		}
+	}
+}
+
+// fullSums is full for the table of sums.
+func (e *emitter[V]) fullSums() {
+	t, keys := e.sums.Table, e.sums.Used()
+	switch {
+	case !e.gate.Judge(e.pairs, keys):
+		e.flushSums()
+		e.gate.Restart(e.pairs)
+	case !t.Grow():
+		e.flushSums()
+		e.gate.Emptied(e.pairs, keys)
+	}
+}
+
+// release gives the table of an attempt back, whatever became of the attempt.
+func (e *emitter[V]) release() {
+	if e.sums == nil {
+		return
+	}
+	_ = e.sums.Drain(func([]byte, int64) error { return nil })
+	e.sums.from.put(e.sums.Table)
+	e.sums = nil
+}
+
+// flushSums empties the table into batches.
+func (e *emitter[V]) flushSums() {
+	_ = e.sums.Drain(func(key []byte, v int64) error {
+		e.put(textOf(key), *(*V)(unsafe.Pointer(&v)))
+		return nil // put keeps its error in e.err
+	})
+}
