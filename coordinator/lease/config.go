@@ -1,19 +1,15 @@
 package lease
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/ledger"
 )
 
 // Config says who stands for election, and with what times. Times left zero follow from TTL.
 type Config struct {
-	// Holder names this incarnation of this process; no other may ever have had it. "" makes one with NewHolder.
+	// Holder names this incarnation of this process; no other may ever have had it. "" makes one.
 	Holder  string
 	Addr    string // host:port where workers and clients reach this coordinator
 	Version string // of the program, for people
@@ -38,7 +34,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Poll, c.TTL/3)
 	def(&c.Margin, c.TTL/15)
 	if c.Holder == "" {
-		c.Holder = NewHolder()
+		c.Holder = ledger.NewIncarnation()
 	}
 	return c
 }
@@ -59,15 +55,3 @@ func (c Config) check() error {
 
 // try is how long one call to the store may take: several must fit into the lease's time.
 func (c Config) try() time.Duration { return c.TTL / 7 }
-
-// NewHolder names this incarnation of this process: host, pid and 128 random bits.
-func NewHolder() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown" // the random bits alone tell holders apart
-	}
-	host, _, _ = strings.Cut(host, ".")
-	var b [16]byte
-	rand.Read(b[:]) // never fails
-	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), hex.EncodeToString(b[:]))
-}

@@ -539,7 +539,7 @@ func TestAsleepStandsStillAwake(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	d := Config{TTL: 3 * time.Second}.withDefaults()
-	if d.Renew != time.Second || d.Poll != time.Second || d.Margin != 200*time.Millisecond || d.Holder == "" || d.Holder == NewHolder() || d.check() != nil {
+	if d.Renew != time.Second || d.Poll != time.Second || d.Margin != 200*time.Millisecond || d.Holder == "" || d.Holder == (Config{}).withDefaults().Holder || d.check() != nil {
 		t.Errorf("defaults %+v: %v", d, d.check())
 	}
 	for _, bad := range []Config{{TTL: -1}, {TTL: time.Hour}, {Renew: 14 * time.Second}, {Poll: time.Minute}, {Margin: -1}} {

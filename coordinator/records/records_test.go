@@ -34,7 +34,7 @@ func open(t *testing.T, s *ledgertest.Store, epoch uint64, f fates) (*Book, *led
 // submit puts a job into the inbox.
 func submit(t *testing.T, s *ledgertest.Store) string {
 	t.Helper()
-	sp := spec.Job{Name: "wc", Plugins: map[string]string{"linux/amd64": fmt.Sprintf("%064x", 7)}, Inputs: []string{"/in"}}
+	sp := spec.Job{Name: "wc", Plugins: map[string]string{"linux/amd64": fmt.Sprintf("%064x", 7)}, Stage: []byte("described"), Inputs: []string{"/in"}}
 	id := ledger.JobIDFor(sp)
 	if err := ledger.SubmitInbox(t.Context(), s.Client("client", nil), id, sp); err != nil {
 		t.Fatal(err)

@@ -55,7 +55,7 @@ func (l *leader) atWork(ctx context.Context) {
 	if l.term.Valid() || ctx.Err() != nil {
 		return
 	}
-	time.Sleep(time.Microsecond) // both happen at the same moment, in some order
+	sleep(ctx, time.Microsecond) // both happen at the same moment, in some order
 	if ctx.Err() == nil {
 		l.w.check.violated("I7", "%s is at work in epoch %d after its time", l.name, l.term.Epoch)
 	}

@@ -5,4 +5,4 @@ package simtest
 import "time"
 
 // trouble is shorter under the race detector, which makes everything ten times slower.
-const trouble = 3 * time.Minute
+const trouble = 2 * time.Minute

@@ -89,19 +89,23 @@ func TestProtocol(t *testing.T) {
 	})
 	for c, s := range sums {
 		t.Logf("%v: %+v", campaign(c), s)
+		// Where nothing happens nothing is violated. This is far below what runs come to.
+		if s.runs >= 20 && (s.leaderships < 2*s.runs || s.acks < 10*s.runs || s.zombies < s.runs || s.tasks < 5*s.runs) {
+			t.Errorf("%v: too little happened to mean anything", campaign(c))
+		}
 	}
 }
 
 // violations makes a few runs of an ablation and wants the checker to find each of the invariants broken in many of them.
 func violations(t *testing.T, c campaign, ablate func(*world), invariants ...string) {
-	const some = 16
+	const some = 12
 	var mu sync.Mutex
 	broken := map[string]int{}
 	t.Run("runs", func(t *testing.T) {
 		for seed := range uint64(some) {
 			t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 				t.Parallel()
-				w := &world{seed: seed, campaign: c}
+				w := &world{seed: seed, campaign: c, trouble: 6 * time.Minute}
 				ablate(w)
 				found := simulate(t, w).found
 				mu.Lock()
@@ -155,7 +159,7 @@ func TestWithoutChain(t *testing.T) {
 
 // A seed must mean the same run each time, or a failure could not be looked into.
 func TestSeedRepeats(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(3) {
 		one := simulate(t, &world{seed: seed, campaign: campaign(seed) % campaigns}).trace
 		two := simulate(t, &world{seed: seed, campaign: campaign(seed) % campaigns}).trace
 		for i := range min(len(one), len(two)) {

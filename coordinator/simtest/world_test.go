@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -29,6 +30,7 @@ const (
 // world is one run.
 type world struct {
 	seed     uint64
+	trouble  time.Duration // before all faults stop; 0 means trouble
 	campaign campaign
 	wrap     func(storage.Store) storage.Store // what stands between coordinators and the store in an ablation
 	blind    func(key string) bool             // keys whose conditions the store ignores, in another
@@ -49,7 +51,7 @@ func (w *world) client(name string) *ledgertest.Client { return w.store.Client(n
 // play makes the run. ctx ends it.
 func (w *world) play(ctx context.Context) {
 	ctx, end := context.WithCancel(ctx)
-	chaos, peace := context.WithTimeout(ctx, trouble)
+	chaos, peace := context.WithTimeout(ctx, cmp.Or(w.trouble, trouble))
 	defer peace()
 	for i := range 4 {
 		w.all.Go(func() { w.slot(ctx, chaos, fmt.Sprint("c", i)) })
@@ -61,7 +63,7 @@ func (w *world) play(ctx context.Context) {
 	}
 	<-chaos.Done()
 	w.calm.Store(true)
-	time.Sleep(time.Minute) // until the last late write has landed
+	sleep(ctx, time.Minute) // until the last late write has landed
 
 	// I6: the leader, if there is one, dies; the others have only so long.
 	w.mu.Lock()
@@ -72,14 +74,14 @@ func (w *world) play(ctx context.Context) {
 	}
 	before := len(w.leaders)
 	w.mu.Unlock()
-	time.Sleep(ttl + poll + 5*try)
+	sleep(ctx, ttl+poll+5*try)
 	w.mu.Lock()
 	after := len(w.leaders)
 	w.mu.Unlock()
 	if after == before {
 		w.check.violated("I6", "no leader %v after the last one died", ttl+poll+5*try)
 	}
-	time.Sleep(time.Minute) // so that all jobs are taken
+	sleep(ctx, time.Minute) // so that all jobs are taken
 	end()
 	w.all.Wait()
 	w.store.Settle()
@@ -159,7 +161,7 @@ func (w *world) clients(ctx context.Context) {
 	d := roll(w.seed, "clients")
 	for n := 0; ctx.Err() == nil; n++ {
 		s := spec.Job{
-			Name: "sim", Plugins: map[string]string{"linux/amd64": fmt.Sprintf("%064x", n)}, Inputs: []string{"/in"},
+			Name: "sim", Plugins: map[string]string{"linux/amd64": fmt.Sprintf("%064x", n)}, Stage: []byte("described"), Inputs: []string{"/in"},
 			RequestID: fmt.Sprintf("%d-%d", w.seed, n),
 		}
 		id := ledger.JobIDFor(s)

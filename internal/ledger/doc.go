@@ -5,7 +5,7 @@
 //	lease.epochs/<20 digits>                               create-once: the epochs that have been used
 //	inbox/<id>                                             create-once, by the submitter: a job to be done
 //	jobs/<id>/job                                          a chain of PutIf: how the job stands
-//	jobs/<id>/plan/head, jobs/<id>/plan/<n>                create-once: its splits
+//	jobs/<id>/plan/...                                     create-once: its splits (see storage/dataset)
 //	jobs/<id>/t/<stage>-<map|reduce>/<gen>/<n>             create-once: the winning attempt of a task
 //	jobs/<id>/logs/<stage>-<map|reduce>-<n>.<attempt>      what an attempt wrote to standard error
 //	jobs/<id>/history                                      create-once: what happened, for people
