@@ -32,7 +32,7 @@ MINIO_PKG     := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 # gotestsum repeats the failures at the end; without it go test says the same, once.
 TEST = $(if $(wildcard $(GOTESTSUM)),$(GOTESTSUM) --format standard-quiet --,$(GO) test)
 
-.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim tools clean help
+.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim bench bench-check bench-duckdb tools clean help
 
 build: ## bin/mrctl, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mrctl ./cmd/mrctl
@@ -69,6 +69,17 @@ demo: build ## word count over this README on this machine
 
 cluster-demo: build $(MINIO) ## three coordinators and three workers over MinIO; the leader and a worker are killed
 	$(GO) run ./integration/demo
+
+BENCH ?=
+bench: $(VERSITYGW) ## ratios to other programs on 1 GB (20 minutes; BENCH='-size 1e8 -cases wc-words', -h for more)
+	$(GO) run ./integration/bench -json bench.json $(BENCH)
+
+bench-check: $(VERSITYGW) ## the same, and fails where a ratio is worse than in the committed baseline
+	$(GO) run ./integration/bench -json bench.json -check integration/bench/baseline.json $(BENCH)
+
+DUCKDB_NPM := 1.5.6-r.1
+bench-duckdb: ## installs DuckDB through npm, as one more rival for make bench
+	npm install --no-fund --no-audit --prefix $(MRCTL_TOOLS)/duckdb-$(DUCKDB_NPM) @duckdb/node-api@$(DUCKDB_NPM)
 
 tools: $(GOLANGCI) $(BUF) $(GEN_GO) $(GEN_GRPC) $(GOTESTSUM) $(VERSITYGW) $(MINIO) ## builds all tools and test servers
 
