@@ -85,9 +85,9 @@ func TestSizes(t *testing.T) {
 		partitions int
 	}{
 		{spec.Job{}, 0, 0, minSplit, 1},
-		{spec.Job{}, 10 << 20, 2, minSplit, 1},
-		{spec.Job{}, 300 << 20, 2, 75<<20 + 1, 4},
-		{spec.Job{}, gib, 2, spec.DefaultSplitSize, 4},
+		{spec.Job{}, 5 << 20, 2, minSplit, 1},
+		{spec.Job{}, 300 << 20, 2, 150<<20 + 1, 4},
+		{spec.Job{}, 8 * gib, 2, spec.DefaultSplitSize, 4},
 		{spec.Job{}, gib, 100, gib/200 + 1, 16},
 		{spec.Job{}, 1 << 50, 1 << 20, spec.DefaultSplitSize, spec.MaxPartitions},
 		{spec.Job{SplitSize: 1, Partitions: 9}, gib, 2, 1, 9},
