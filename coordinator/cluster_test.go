@@ -29,6 +29,7 @@ import (
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/local"
 	"github.com/mrctl/mrctl/storage/mem"
+	"github.com/mrctl/mrctl/storage/prefix"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -74,12 +75,8 @@ type coord struct {
 // start runs a coordinator with times that suit a test. It ends with the test.
 func (c *cluster) start(change ...func(*Config)) *coord {
 	c.t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		c.t.Fatal(err)
-	}
 	cfg := Config{
-		Store: c.store, Resolver: c, Listener: lis, SkipProbe: true, Heartbeat: time.Minute, InboxPoll: time.Hour,
+		Store: c.store, Resolver: c, Listener: listen(c.t), SkipProbe: true, Heartbeat: time.Minute, InboxPoll: time.Hour,
 		Lease: lease.Config{TTL: 30 * time.Second, Renew: 50 * time.Millisecond, Poll: 20 * time.Millisecond},
 		Sched: sched.Config{BackoffBase: time.Millisecond, BackoffMax: time.Millisecond},
 		Log:   zaptest.NewLogger(c.t, zaptest.Level(zap.WarnLevel)),
@@ -112,6 +109,15 @@ func (c *cluster) lead(change ...func(*Config)) *coord {
 	s := c.start(change...)
 	c.until("a leader", s.Leads)
 	return s
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lis
 }
 
 func dial(t *testing.T, addr string) *grpc.ClientConn {
@@ -241,4 +247,9 @@ func (c *cluster) visible() string {
 		keys = append(keys, info.Key)
 	}
 	return strings.Join(keys, " ")
+}
+
+// outputOf is where the parts of a job lie that names no output.
+func (c *cluster) outputOf(id string) storage.Store {
+	return prefix.New(c.store, ledger.OutputFolder(id))
 }

@@ -16,6 +16,7 @@ import (
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/output"
 )
 
@@ -81,7 +82,9 @@ func (c *cluster) joinSilently(s *coord, reg *sessionv1.Register) *worker {
 }
 
 // worker is join with a plain registration.
-func (c *cluster) worker(s *coord, id string, slots int) *worker { return c.join(s, register(id, slots)) }
+func (c *cluster) worker(s *coord, id string, slots int) *worker {
+	return c.join(s, register(id, slots))
+}
 
 // hangUp breaks the stream, as the death of the worker would.
 func (w *worker) hangUp() {
@@ -154,7 +157,6 @@ func (w *worker) report(r *sessionv1.Report) {
 	w.send(&sessionv1.AttachRequest{Kind: &sessionv1.AttachRequest_Report{Report: r}})
 }
 
-
 // mapped is the report of a good map attempt.
 func mapped(id *sessionv1.AttemptID) *sessionv1.Report {
 	return &sessionv1.Report{Id: id, Outcome: sessionv1.Report_OUTCOME_DONE, Digest: fmt.Appendf(nil, "digest-%09d", id.Task),
@@ -200,7 +202,13 @@ func (w *worker) reduce(o *sessionv1.Start) *sessionv1.Report {
 // record stages the part of a reduce attempt and creates its record.
 func (w *worker) record(o *sessionv1.Start) ledger.TaskRecord {
 	w.c.t.Helper()
-	ctx, store := w.c.ctx, w.c.out
+	return w.recordIn(o, w.c.out)
+}
+
+// recordIn is record for an output of the job's own.
+func (w *worker) recordIn(o *sessionv1.Start, store storage.Store) ledger.TaskRecord {
+	w.c.t.Helper()
+	ctx := w.c.ctx
 	schema := arrow.NewSchema([]arrow.Field{{Name: "word", Type: arrow.BinaryTypes.String}}, nil)
 	p, err := output.NewPart(ctx, store, output.PartName(int(o.Id.Task), output.TSV), output.TSV, schema, nil)
 	if err != nil {

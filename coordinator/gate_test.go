@@ -30,7 +30,9 @@ type rule struct {
 func (g *gate) hold(op, part string) *rule { return g.add(&rule{op: op, part: part}) }
 
 // fail makes calls fail until lift.
-func (g *gate) fail(op, part string, err error) *rule { return g.add(&rule{op: op, part: part, err: err}) }
+func (g *gate) fail(op, part string, err error) *rule {
+	return g.add(&rule{op: op, part: part, err: err})
+}
 
 func (g *gate) add(r *rule) *rule {
 	r.reached, r.lifted = make(chan struct{}, 1000), make(chan struct{})

@@ -8,6 +8,7 @@ import (
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage/output"
 )
 
@@ -95,6 +96,7 @@ func TestFirstCause(t *testing.T) {
 	if rec.Cause != label(again.Id) || rec.AttemptsFailed != 2 {
 		t.Errorf("the record names %q and %d failures, want %q and 2", rec.Cause, rec.AttemptsFailed, label(again.Id))
 	}
+	await(c, "the release", w.releases) // what was staged is given up before
 	if got := c.visible(); got != output.ClaimKey {
 		t.Errorf("the output shows %q", got)
 	}
@@ -157,18 +159,18 @@ func TestWrongJobs(t *testing.T) {
 	format.InputFormat = "records:none"
 	stage := c.job(1, 1)
 	stage.Stage = []byte{0xff}
-	for name, x := range map[string]struct {
-		id   string
+	for _, x := range []struct {
+		job  spec.Job
 		kind errs.Kind
 		text string
 	}{
-		"missing input": {s.submit(c, missing), errs.NotFound, "/there/is/no/such/input"},
-		"input format":  {s.submit(c, format), errs.Invalid, "records:none"},
-		"stage":         {s.submit(c, stage), errs.Invalid, "stage"},
+		{missing, errs.NotFound, "/there/is/no/such/input"},
+		{format, errs.Invalid, "records:none"},
+		{stage, errs.Invalid, "stage"},
 	} {
-		st := s.end(c, x.id)
+		st := s.end(c, s.submit(c, x.job))
 		if st.Phase != controlv1.JobStatus_PHASE_FAILED || errs.Kind(st.ErrorKind) != x.kind || !strings.Contains(st.Error, x.text) {
-			t.Errorf("%s: ended as %v, %v: %s", name, st.Phase, errs.Kind(st.ErrorKind), st.Error)
+			t.Errorf("%s: ended as %v, %v: %s", x.text, st.Phase, errs.Kind(st.ErrorKind), st.Error)
 		}
 	}
 	if _, err := c.out.Store.PutIf(c.ctx, "old-result", []byte("x"), ""); err != nil {
