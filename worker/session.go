@@ -23,6 +23,7 @@ const (
 	protocol     = 1
 	firstPause   = 10 * time.Millisecond // before looking for a leader again
 	longestPause = 2 * time.Second
+	parting      = 200 * time.Millisecond // for saying goodbye to a leader
 )
 
 // sessions attaches to one leader after the other until ctx ends.
@@ -75,9 +76,11 @@ func (a *Agent) attach(ctx context.Context, addr string) error {
 		return fmt.Errorf("dial leader %s: %w", addr, err)
 	}
 	defer func() { _ = conn.Close() }() // the stream's error is the one to tell
-	ctx, cancel := context.WithCancel(ctx)
+	// The stream outlives ctx for a moment: a worker that ends says so, instead of being missed.
+	streamCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	stream, err := sessionv1.NewSessionServiceClient(conn).Attach(ctx)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(parting, cancel) })()
+	stream, err := sessionv1.NewSessionServiceClient(conn).Attach(streamCtx)
 	if err != nil {
 		return errs.FromStatus(err)
 	}
@@ -180,6 +183,9 @@ func (a *Agent) talk(ctx context.Context, stream sessionv1.SessionService_Attach
 		case err := <-received:
 			return err
 		case <-ctx.Done():
+			if err := stream.CloseSend(); err == nil {
+				<-received // the leader ends the stream, or parting does
+			}
 			return ctx.Err()
 		}
 	}
