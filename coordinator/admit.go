@@ -30,12 +30,8 @@ func (l *leader) outputStore(j spec.Job, id string) (storage.Store, error) {
 // plan checks a job, claims its output, fixes its splits, and admits it. What is wrong with the job ends it here,
 // before any work starts.
 func (l *leader) plan(ctx context.Context, j *job) error {
-	var cancelled string
-	if err := l.ask(ctx, func() { cancelled = j.cancelled }); err != nil {
+	if done, err := l.cancelled(ctx, j); done || err != nil {
 		return err
-	}
-	if cancelled != "" {
-		return l.conclude(ctx, j, sched.End{Job: j.id, Canceled: true, Reason: cancelled})
 	}
 	head, err := l.planned(ctx, j)
 	switch kind := errs.KindOf(err); {
@@ -55,6 +51,15 @@ func (l *leader) plan(ctx context.Context, j *job) error {
 	}
 	l.post(func() { l.admit(j, head, map[int32]ledger.TaskRecord{}) })
 	return nil
+}
+
+// cancelled ends a job that was cancelled before it was admitted, and says whether it was.
+func (l *leader) cancelled(ctx context.Context, j *job) (bool, error) {
+	var reason string
+	if err := l.ask(ctx, func() { reason = j.cancelled }); err != nil || reason == "" {
+		return false, err
+	}
+	return true, l.conclude(ctx, j, sched.End{Job: j.id, Canceled: true, Reason: reason})
 }
 
 func (l *leader) planned(ctx context.Context, j *job) (head plan.Head, err error) {

@@ -109,6 +109,29 @@ func (s *Server) lookup(ctx context.Context, id string) (st *controlv1.JobStatus
 	return recordStatus(rec), nil, nil
 }
 
+// accepted is lookup for who must not miss a job that is on its way from the inbox into this leader's hands: it waits
+// until the job is there, or has ended.
+func (s *Server) accepted(ctx context.Context, id string) (*controlv1.JobStatus, *job, error) {
+	for {
+		l, err := s.leading(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		_, arrived := l.arrivals.After(^uint64(0))
+		st, j, err := s.lookup(ctx, id)
+		if err != nil || j != nil || st.Phase >= controlv1.JobStatus_PHASE_DONE {
+			return st, j, err
+		}
+		l.poke()
+		select {
+		case <-arrived:
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+}
+
 // Get implements controlv1.ControlServiceServer.
 func (s *Server) Get(ctx context.Context, r *controlv1.GetRequest) (*controlv1.GetResponse, error) {
 	st, _, err := s.lookup(ctx, r.Job)
@@ -124,6 +147,10 @@ func (s *Server) List(ctx context.Context, r *controlv1.ListRequest) (*controlv1
 	if err != nil {
 		return nil, err
 	}
+	limit := int(r.Limit)
+	if limit == 0 {
+		limit = 100
+	}
 	live := map[string]*controlv1.JobStatus{}
 	if err := l.ask(ctx, func() {
 		for id, j := range l.jobs {
@@ -132,9 +159,8 @@ func (s *Server) List(ctx context.Context, r *controlv1.ListRequest) (*controlv1
 	}); err != nil {
 		return nil, errs.ToStatus(err)
 	}
-	limit := int(r.Limit)
-	if limit == 0 {
-		limit = 100
+	if r.LiveOnly {
+		return &controlv1.ListResponse{Jobs: newestLive(live, r.After, limit)}, nil
 	}
 	ids, err := newest(ctx, s.cfg.Store, r.After, limit)
 	if err != nil {
@@ -143,9 +169,6 @@ func (s *Server) List(ctx context.Context, r *controlv1.ListRequest) (*controlv1
 	out := &controlv1.ListResponse{}
 	for _, id := range ids {
 		st := live[id]
-		if st == nil && r.LiveOnly {
-			continue
-		}
 		if st == nil {
 			rec, err := ledger.ReadJob(ctx, s.cfg.Store, id)
 			if errs.Is(err, errs.NotFound) {
@@ -156,12 +179,21 @@ func (s *Server) List(ctx context.Context, r *controlv1.ListRequest) (*controlv1
 			}
 			st = recordStatus(rec)
 		}
-		if r.LiveOnly && st.Phase >= controlv1.JobStatus_PHASE_DONE {
-			continue
-		}
 		out.Jobs = append(out.Jobs, st)
 	}
 	return out, nil
+}
+
+// newestLive gives what has not ended of jobs, the newest first. However many have ended since, it is all there.
+func newestLive(jobs map[string]*controlv1.JobStatus, before string, n int) []*controlv1.JobStatus {
+	var out []*controlv1.JobStatus
+	for id, st := range jobs {
+		if st.Phase < controlv1.JobStatus_PHASE_DONE && (before == "" || id < before) {
+			out = append(out, st)
+		}
+	}
+	slices.SortFunc(out, func(a, b *controlv1.JobStatus) int { return strings.Compare(b.Id, a.Id) })
+	return out[:min(n, len(out))]
 }
 
 // newest gives the last n ids below before ("": no bound), the newest first: ids sort by time.
@@ -191,7 +223,7 @@ func (s *Server) Watch(r *controlv1.WatchRequest, stream controlv1.ControlServic
 	ctx := stream.Context()
 	seq := r.AfterEvent
 	for {
-		st, j, err := s.lookup(ctx, r.Job)
+		st, j, err := s.accepted(ctx, r.Job)
 		if err != nil {
 			return err
 		}
@@ -248,7 +280,7 @@ func (s *Server) pause(ctx context.Context, j *job) error {
 // Cancel implements controlv1.ControlServiceServer.
 func (s *Server) Cancel(ctx context.Context, r *controlv1.CancelRequest) (*controlv1.CancelResponse, error) {
 	for asked := false; ; {
-		st, j, err := s.lookup(ctx, r.Job)
+		st, j, err := s.accepted(ctx, r.Job)
 		if err != nil {
 			return nil, err
 		}

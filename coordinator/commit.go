@@ -20,9 +20,19 @@ import (
 	"github.com/mrctl/mrctl/storage/output"
 )
 
-// commit publishes a job's output. Every step may be repeated, by this leader or a later one: the phase moves forward
-// only, Publish and Succeed are idempotent, and the same winners are read from the same records.
+// commit publishes a job's output, or fails the job where something else lies in the output's place: trying again would
+// not mend that.
 func (l *leader) commit(ctx context.Context, j *job) error {
+	err := l.publish(ctx, j)
+	if kind := errs.KindOf(err); kind == errs.Conflict || kind == errs.Invalid {
+		return l.conclude(ctx, j, sched.End{Job: j.id, Kind: kind, Reason: err.Error()})
+	}
+	return err
+}
+
+// publish makes the winners' parts the result. Every step may be repeated, by this leader or a later one: the phase
+// moves forward only, Publish and Succeed are idempotent, and the same winners are read from the same records.
+func (l *leader) publish(ctx context.Context, j *job) error {
 	rec := j.chain.Job()
 	if rec.Phase.Ended() {
 		l.post(func() { l.finish(j, sched.Committed{Job: j.id}) })

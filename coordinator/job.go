@@ -29,7 +29,7 @@ type job struct {
 	tallies map[sched.AttemptID]*sessionv1.Tally
 	winners map[int32]ledger.TaskRecord // reduce task -> its winning record
 	done    map[sched.TaskID]uint64     // bytes of input of finished map tasks
-	running map[sched.AttemptID]*sessionv1.AttemptProgress
+	running map[sched.AttemptID]progress
 	holders map[sched.WorkerID]bool
 	dirty   bool // holders has grown and a write of it is on its way
 	counted bool // the counters of the maps are recorded
@@ -37,11 +37,17 @@ type job struct {
 	cancelled string
 }
 
+// progress is how far an attempt has come, as its worker said last.
+type progress struct {
+	worker         sched.WorkerID
+	records, bytes uint64
+}
+
 func newJob(chain *records.Chain) *job {
 	return &job{
 		id: sched.JobID(chain.Job().ID), chain: chain,
 		tallies: map[sched.AttemptID]*sessionv1.Tally{}, winners: map[int32]ledger.TaskRecord{},
-		done: map[sched.TaskID]uint64{}, running: map[sched.AttemptID]*sessionv1.AttemptProgress{},
+		done: map[sched.TaskID]uint64{}, running: map[sched.AttemptID]progress{},
 		holders: map[sched.WorkerID]bool{},
 	}
 }
@@ -90,11 +96,11 @@ func (l *leader) status(j *job) *controlv1.JobStatus {
 	for id, p := range j.running {
 		if id.Phase == sched.Map {
 			if _, finished := j.done[id.TaskID]; !finished {
-				m.BytesDone += p.Bytes
+				m.BytesDone += p.bytes
 			}
-			m.RecordsDone += p.Records
+			m.RecordsDone += p.records
 		} else {
-			r.RecordsDone += p.Records
+			r.RecordsDone += p.records
 		}
 	}
 	m.BytesDone = min(m.BytesDone, m.Bytes)

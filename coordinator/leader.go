@@ -3,11 +3,13 @@ package coordinator
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mrctl/mrctl/coordinator/events"
 	"github.com/mrctl/mrctl/coordinator/lease"
 	"github.com/mrctl/mrctl/coordinator/records"
 	"github.com/mrctl/mrctl/coordinator/sched"
@@ -32,6 +34,7 @@ type leader struct {
 	jobs     map[sched.JobID]*job
 	over     []sched.JobID // ended jobs still in jobs, the oldest first
 	sessions map[sched.WorkerID]*session
+	arrivals events.Log // touched when a job has come out of the inbox; has a lock of its own
 }
 
 // keptJobs is how many ended jobs a leader remembers, for whoever watches them to the end. The rest is in the store.
@@ -80,29 +83,30 @@ func (l *leader) run(ctx context.Context, ready func()) error {
 }
 
 // post hands f to the loop. It gives up when the leadership ends.
-func (l *leader) post(f func()) {
+func (l *leader) post(f func()) { l.posting(l.ended, f) }
+
+func (l *leader) posting(ctx context.Context, f func()) {
 	select {
 	case l.posts <- f:
 	case <-l.ended.Done():
+	case <-ctx.Done():
 	}
 }
 
-// ask runs f in the loop and waits for it.
+// ask runs f in the loop and waits for it. After an error f does not run, or has run to its end: what it writes to is the
+// caller's again.
 func (l *leader) ask(ctx context.Context, f func()) error {
+	var once sync.Once
 	done := make(chan struct{})
-	select {
-	case l.posts <- func() { f(); close(done) }:
-	case <-l.ended.Done():
-		return errs.New(errs.Unavailable, "this coordinator no longer leads")
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	l.posting(ctx, func() { once.Do(f); close(done) })
 	select {
 	case <-done:
 		return nil
 	case <-l.ended.Done():
+		once.Do(func() {})
 		return errs.New(errs.Unavailable, "this coordinator no longer leads")
 	case <-ctx.Done():
+		once.Do(func() {})
 		return ctx.Err()
 	}
 }

@@ -83,7 +83,7 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 			return
 		}
 		l.keepTally(id, r.Tally)
-		if l.tooManyBad(j, r) {
+		if l.tooManyBad(s, j, r) {
 			ack()
 			return
 		}
@@ -120,7 +120,8 @@ func (l *leader) reduceDone(s *session, j *job, id sched.AttemptID, ack func()) 
 		}
 		l.post(func() {
 			ack()
-			if j.over {
+			// A report of an earlier generation, late or repeated: its winner has been found unusable.
+			if j.over || id.Gen != j.chain.Job().Gen {
 				return
 			}
 			c := consumed(tr)
@@ -141,7 +142,7 @@ func (l *leader) keepTally(id sched.AttemptID, t *sessionv1.Tally) {
 }
 
 // tooManyBad fails a job whose bad records are more than it allows.
-func (l *leader) tooManyBad(j *job, r *sessionv1.Report) bool {
+func (l *leader) tooManyBad(s *session, j *job, r *sessionv1.Report) bool {
 	limit := j.chain.Job().Spec.MaxBadRecords
 	if limit < 0 || r.Tally == nil || r.Tally.BadRecords == 0 {
 		return false
@@ -162,7 +163,7 @@ func (l *leader) tooManyBad(j *job, r *sessionv1.Report) bool {
 		b := r.Tally.BadSamples[0]
 		text += ": for example " + b.Object + " at byte " + utoa(b.Offset) + ": " + b.Error
 	}
-	l.step(sched.Fail{ID: attemptOf(r.Id), Worker: "", Kind: errs.Invalid, Error: text})
+	l.step(sched.Fail{ID: attemptOf(r.Id), Worker: s.id, Kind: errs.Invalid, Error: text})
 	return true
 }
 
@@ -213,16 +214,16 @@ func (l *leader) recordMapCounters(j *job) {
 	})
 }
 
-// release tells every worker to forget a job. Called in the loop only.
+// release tells every worker to forget a job, and forgets most of it here if it has ended. One that has not is still
+// being loaded, for so long that the scheduler no longer keeps what workers brought along of it. Called in the loop only.
 func (l *leader) release(id sched.JobID) {
 	for _, s := range l.sessions {
 		s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Release{Release: &sessionv1.Release{Job: string(id)}}})
 	}
 	j := l.jobs[id]
-	if j == nil || j.over && j.tallies == nil {
+	if j == nil || !j.over || j.tallies == nil {
 		return
 	}
-	j.over = true
 	j.tallies, j.winners, j.done, j.running = nil, nil, nil, nil
 	l.over = append(l.over, id)
 	if len(l.over) > keptJobs {

@@ -3,6 +3,7 @@ package coordinator
 import (
 	"errors"
 	"io"
+	"maps"
 	"sync"
 	"time"
 
@@ -62,23 +63,20 @@ func (s *session) close(reason error) {
 	s.once.Do(func() { s.reason = reason; close(s.closed) })
 }
 
-// join is the scheduler's event for this worker, restricted to the jobs that of accepts; nil when that leaves nothing.
-func (s *session) join(of func(sched.JobID) bool) *sched.Join {
+// join is the scheduler's event for this worker, with what it has of the jobs that live accepts.
+func (s *session) join(live func(sched.JobID) bool) sched.Join {
 	e := sched.Join{Worker: s.id, Slots: int(s.reg.Slots)}
 	for _, id := range s.reg.Running {
-		if a := attemptOf(id); of(a.Job) {
+		if a := attemptOf(id); live(a.Job) {
 			e.Running = append(e.Running, a)
 		}
 	}
 	for _, h := range s.reg.Held {
-		if a := attemptOf(h.Id); of(a.Job) {
+		if a := attemptOf(h.Id); live(a.Job) {
 			e.Held = append(e.Held, sched.MapOutput{ID: a, Digest: digest(h.Digest)})
 		}
 	}
-	if len(e.Running)+len(e.Held) == 0 {
-		return nil
-	}
-	return &e
+	return e
 }
 
 // Attach implements sessionv1.SessionServiceServer.
@@ -155,7 +153,8 @@ func (l *leader) register(s *session) {
 	for _, h := range s.reg.Held {
 		l.keepTally(attemptOf(h.Id), h.Tally)
 	}
-	// What belongs to no live job is forgotten; what belongs to one that is still being loaded is told again by admit.
+	// What belongs to no live job is forgotten. What belongs to one that is still being loaded the scheduler keeps until
+	// it is admitted: telling it then would be a second Join, at which everything else the worker runs counts as lost.
 	gone := map[string]bool{}
 	for _, id := range s.reg.Running {
 		gone[id.Job] = true
@@ -168,11 +167,7 @@ func (l *leader) register(s *session) {
 			s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Release{Release: &sessionv1.Release{Job: id}}})
 		}
 	}
-	e := s.join(func(id sched.JobID) bool { j := l.jobs[id]; return j != nil && j.admitted })
-	if e == nil {
-		e = &sched.Join{Worker: s.id, Slots: int(s.reg.Slots)}
-	}
-	l.step(*e)
+	l.step(s.join(func(id sched.JobID) bool { j := l.jobs[id]; return j != nil && !j.over }))
 }
 
 // disconnected starts the grace of a worker whose stream broke: it may come back. Called in the loop only.
@@ -205,6 +200,9 @@ func (l *leader) lose(s *session, reason string) {
 	s.close(errs.New(errs.Unavailable, "lost: %s", reason))
 	delete(l.sessions, s.id)
 	l.log.Warn("worker lost", zap.String("worker", string(s.id)), zap.String("reason", reason))
+	for _, j := range l.jobs { // what its attempts had done is done again
+		maps.DeleteFunc(j.running, func(_ sched.AttemptID, p progress) bool { return p.worker == s.id })
+	}
 	l.step(sched.Lose{Worker: s.id, Reason: reason})
 }
 
@@ -227,7 +225,7 @@ func (l *leader) heard(s *session, m *sessionv1.AttachRequest) {
 	switch k := m.Kind.(type) {
 	case *sessionv1.AttachRequest_Heartbeat:
 		for _, p := range k.Heartbeat.Attempts {
-			l.progressed(p)
+			l.progressed(s, p)
 		}
 	case *sessionv1.AttachRequest_Report:
 		l.reported(s, k.Report)
@@ -236,14 +234,14 @@ func (l *leader) heard(s *session, m *sessionv1.AttachRequest) {
 	}
 }
 
-func (l *leader) progressed(p *sessionv1.AttemptProgress) {
+func (l *leader) progressed(s *session, p *sessionv1.AttemptProgress) {
 	id := attemptOf(p.Id)
 	j := l.jobs[id.Job]
 	if j == nil || j.over {
 		return
 	}
-	if old := j.running[id]; old == nil || p.Records > old.Records || p.Bytes > old.Bytes {
-		j.running[id] = p
+	if old, ok := j.running[id]; !ok || p.Records > old.records || p.Bytes > old.bytes {
+		j.running[id] = progress{s.id, p.Records, p.Bytes}
 		l.step(sched.Progress{ID: id})
 		j.log.Touch()
 	}

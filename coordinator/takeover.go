@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,10 +28,13 @@ func (l *leader) takeOver(ctx context.Context) ([]*job, error) {
 			return nil, err
 		}
 		chain, err := l.book.Claim(ctx, id)
-		if errs.Is(err, errs.NotFound) {
+		switch {
+		case errs.Is(err, errs.NotFound):
 			continue
-		}
-		if err != nil {
+		case errs.Is(err, errs.Corrupt): // nobody can read it, so no leader can go on with it: the others must not wait
+			l.log.Error("job left alone", zap.String("job", id), zap.Error(err))
+			continue
+		case err != nil:
 			return nil, fmt.Errorf("claim job %s: %w", id, err)
 		}
 		if chain.Job().Phase.Ended() {
@@ -57,6 +61,9 @@ func (l *leader) resume(j *job) {
 
 // load reads the plan and the winning records of a job that was running, and admits it.
 func (l *leader) load(ctx context.Context, j *job) error {
+	if done, err := l.cancelled(ctx, j); done || err != nil {
+		return err
+	}
 	rec := j.chain.Job()
 	head, err := dataset.ReadHead(ctx, l.srv.cfg.Store, rec.ID)
 	if err != nil {
@@ -95,12 +102,6 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 	if j.cancelled != "" {
 		l.step(sched.Cancel{Job: j.id, Reason: j.cancelled})
 	}
-	// Workers that came before the job was loaded told what they hold of it; say it again now.
-	for _, s := range l.sessions {
-		if again := s.join(func(id sched.JobID) bool { return id == j.id }); again != nil {
-			l.step(*again)
-		}
-	}
 }
 
 func consumed(tr ledger.TaskRecord) sched.Consumed {
@@ -133,28 +134,38 @@ func (l *leader) watchInbox(ctx context.Context) error {
 	}
 }
 
+// emptyInbox accepts what is in the inbox. An entry that cannot be accepted now does not keep the others from it.
 func (l *leader) emptyInbox(ctx context.Context) error {
-	g, gctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(8)
+	var bad error
 	for id, err := range l.book.Inbox(ctx) {
 		if err != nil {
-			return err
+			bad = err
+			break
 		}
 		g.Go(func() error {
-			chain, err := l.book.Accept(gctx, id)
-			if err != nil {
-				return fmt.Errorf("accept job %s: %w", id, err)
-			}
-			if chain.Job().Phase.Ended() {
+			err := l.accept(ctx, id)
+			if err != nil && !errs.Is(err, errs.Fenced) && ctx.Err() == nil {
+				l.log.Warn("job not accepted yet", zap.String("job", id), zap.Error(err))
 				return nil
 			}
-			l.post(func() {
-				if l.jobs[sched.JobID(id)] == nil {
-					l.resume(newJob(chain))
-				}
-			})
-			return nil
+			return err
 		})
 	}
-	return g.Wait()
+	return errors.Join(g.Wait(), bad)
+}
+
+func (l *leader) accept(ctx context.Context, id string) error {
+	chain, err := l.book.Accept(ctx, id)
+	if err != nil {
+		return err
+	}
+	l.post(func() {
+		if l.jobs[sched.JobID(id)] == nil && !chain.Job().Phase.Ended() {
+			l.resume(newJob(chain))
+		}
+		l.arrivals.Touch()
+	})
+	return nil
 }

@@ -66,6 +66,7 @@ func TestEndings(t *testing.T) {
 		{"exit", nil, []string{"run", bad, in, "-o", "OUT", "--", "-how", "exit"}, 1, []string{"exit", "7"}},
 		{"error", nil, []string{"run", bad, in, "-o", "OUT", "--", "-how", "error"}, 1, []string{"told to fail", "in.txt", "byte 15"}},
 		{"too many bad records", nil, []string{"run", bad, in, "-o", "OUT", "--max-bad-records", "0", "--", "-how", "bad"}, 1, []string{"told to be bad", "in.txt", "byte 15"}},
+		{"hangs", nil, []string{"run", bad, in, "-o", "OUT", "--stall", "1s", "--max-attempts", "1", "--", "-how", "hang"}, 1, []string{"no progress", "map 0"}},
 		{"never answers", nil, []string{"run", never, in, "-o", "OUT"}, 2, []string{"plugin-never"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

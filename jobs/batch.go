@@ -88,7 +88,7 @@ func (a *mapAttempt[In, K, V, Out]) mapBatch(in *boundary.Input) (err error) {
 	if err == nil {
 		err = a.e.err
 	} else {
-		err = at(in, 0, &boundary.Failure{Text: err.Error()})
+		err = at(in, 0, failuref("in the batch of %d records that begins here: %v", in.Len(), err))
 	}
 	returned = true
 	return err

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -69,6 +70,9 @@ func (p *program[In, K, V, Out]) newEmitter(start *pluginv1.MapStart, port bound
 	}
 	if n := max(int(start.GetPartitions()), 1); p.job.Partition != nil {
 		e.place = func(key []byte) (int32, error) {
+			if p.keys.Refers() {
+				key = bytes.Clone(key) // the user may keep a string of it
+			}
 			k, err := p.keys.Decode(key)
 			if err != nil {
 				return 0, err

@@ -231,6 +231,15 @@ func TestPartition(t *testing.T) {
 			}
 		}
 	}
+	var kept []string
+	job.Partition = func(k string, _ int) int { kept = append(kept, k); return 0 }
+	if _, _, err := mapped(t, job, &pluginv1.MapStart{Partitions: 3}, "a bb ccc dddd a\n"); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(kept)
+	if want := []string{"a", "bb", "ccc", "dddd"}; !slices.Equal(kept, want) {
+		t.Errorf("the keys that Partition kept are %q", kept)
+	}
 	job.Partition = func(string, int) int { return 3 }
 	if _, _, err = mapped(t, job, &pluginv1.MapStart{Partitions: 3}, "a\n"); err == nil || !strings.Contains(err.Error(), "Partition gave 3") {
 		t.Errorf("a partition out of range: %v", err)

@@ -71,8 +71,7 @@ func addWord[V Number](e *emitter[V]) func(key string, v V) {
 			e.put(key, v)
 			return
 		}
-		t.Add(key, *(*int64)(unsafe.Pointer(&v)))
-		if t.Full() {
+		if t.Add(key, *(*int64)(unsafe.Pointer(&v))) {
 			e.fullSums()
 		}
 	}

@@ -32,6 +32,7 @@ standard input. The result is printed unless -o names a folder; that one has to 
   mrctl run ./examples/loganalysis access.log -- --help      the plugin's own flags`,
 		Flags: append(jobFlags(),
 			&cli.IntFlag{Name: "slots", Usage: "`N` tasks at a time", DefaultText: "the number of cores"},
+			stallFlag(),
 			&cli.StringFlag{Name: "profile", Usage: "write CPU profiles of mrctl and the plugin into `DIR`, for go tool pprof"},
 			&cli.StringFlag{Name: "memory", Usage: "hold at most `BYTES`, such as 256MiB, 1GiB or 25%", DefaultText: defaultMemory + " of this machine's"},
 		),
@@ -89,7 +90,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	defer fail(nil)
 	stop, err := p.embed(fail, workerConfig{
 		coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver,
-			Private: room.own != nil, Log: log, Version: versionText()},
+			Stall: c.Duration("stall"), Private: room.own != nil, Log: log, Version: versionText()},
 		Scratch: filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory, Profile: profiles,
 	})
 	if err != nil {

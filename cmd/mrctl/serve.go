@@ -16,6 +16,11 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 )
 
+// stallFlag says when an attempt that does nothing has failed.
+func stallFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "stall", Usage: "an attempt that makes no progress for `TIME` has failed", DefaultText: "10m"}
+}
+
 func (p *program) serveCommand() *cli.Command {
 	address := []cli.Flag{
 		&cli.StringFlag{Name: "listen", Value: "127.0.0.1:0", Usage: "`HOST:PORT`; port 0 is any free one"},
@@ -37,7 +42,7 @@ func (p *program) serveCommand() *cli.Command {
 the store. SIGTERM drains: what is at work ends or is handed back.`,
 		Subcommands: []*cli.Command{
 			{
-				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: append(address[:3:3], election),
+				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: append(address[:3:3], election, stallFlag()),
 				Description: "  mrctl serve coordinator --store s3://cluster/mrctl --listen 10.0.0.5:7070 --insecure",
 				Action:      func(c *cli.Context) error { return p.serve(c, true, false) },
 			},
@@ -47,7 +52,7 @@ the store. SIGTERM drains: what is at work ends or is handed back.`,
 				Action:      func(c *cli.Context) error { return p.serve(c, false, true) },
 			},
 			{
-				Name: "all", Usage: "both in one process", Flags: append(append(address[:3:3], election), work...),
+				Name: "all", Usage: "both in one process", Flags: append(append(address[:3:3], election, stallFlag()), work...),
 				Description: "  mrctl serve all --store /srv/mrctl",
 				Action:      func(c *cli.Context) error { return p.serve(c, true, true) },
 			},
@@ -79,7 +84,7 @@ func (p *program) serve(c *cli.Context, coordinator, worker bool) (err error) {
 		return err
 	}
 	defer cl.close()
-	base := coordinatorConfig{Store: cl.store, Resolver: cl.resolver, LeaseTTL: c.Duration("lease-ttl"), Log: log, Version: versionText()}
+	base := coordinatorConfig{Store: cl.store, Resolver: cl.resolver, LeaseTTL: c.Duration("lease-ttl"), Stall: c.Duration("stall"), Log: log, Version: versionText()}
 	var runners []runner
 	if coordinator {
 		r, err := p.listenServe(c, "coordinator", c.String("listen"), base, p.servers.coordinator)

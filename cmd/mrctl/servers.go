@@ -29,6 +29,7 @@ type coordinatorConfig struct {
 	Listener  net.Listener
 	Advertise string        // address at which others reach Listener
 	LeaseTTL  time.Duration // how long a dead leader is waited for; 0: the default
+	Stall     time.Duration // an attempt without progress for so long has failed; 0: the default
 	Private   bool          // the store was made for this process alone
 	Log       *zap.Logger
 	Version   string

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mrctl/mrctl/coordinator"
 	"github.com/mrctl/mrctl/coordinator/lease"
+	"github.com/mrctl/mrctl/coordinator/sched"
 	"github.com/mrctl/mrctl/worker"
 )
 
@@ -18,6 +19,7 @@ func newCoordinator(c coordinatorConfig) (runner, error) {
 	return coordinator.New(coordinator.Config{
 		Store: c.Store, Resolver: c.Resolver, Listener: c.Listener, Advertise: c.Advertise, Log: c.Log, Version: c.Version,
 		Lease:     lease.Config{TTL: c.LeaseTTL},
+		Sched:     sched.Config{AttemptStall: c.Stall},
 		SkipProbe: c.Private,
 	})
 }

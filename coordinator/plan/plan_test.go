@@ -43,11 +43,11 @@ func TestBuild(t *testing.T) {
 	dir := input(t, map[string]int{"a": 5 << 20, "b": 5 << 20, "c.gz": 5 << 20, "empty": 0, "_skip": 9})
 	store := mem.New()
 	stage := &pluginv1.Stage{Name: "wc", RawLines: true}
-	h, err := Build(t.Context(), store, disk{}, "j", spec.Job{Inputs: []string{dir}}, Hints{Slots: 2, Stage: stage})
+	h, err := Build(t.Context(), store, disk{}, "j", spec.Job{Inputs: []string{dir}}, Hints{Slots: 3, Stage: stage})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.Maps != 5 || h.Partitions != 1 || h.Objects != 4 || h.Bytes != 15<<20 || h.SplitSize != minSplit || len(h.Warnings) != 1 {
+	if h.Maps != 3 || h.Partitions != 1 || h.Objects != 4 || h.Bytes != 15<<20 || h.SplitSize != 5<<20+1 || len(h.Warnings) != 0 {
 		t.Errorf("%+v", h)
 	}
 	var back pluginv1.Stage
@@ -85,9 +85,9 @@ func TestSizes(t *testing.T) {
 		partitions int
 	}{
 		{spec.Job{}, 0, 0, minSplit, 1},
-		{spec.Job{}, 10 << 20, 2, minSplit, 1},
-		{spec.Job{}, 300 << 20, 2, 75<<20 + 1, 4},
-		{spec.Job{}, gib, 2, spec.DefaultSplitSize, 4},
+		{spec.Job{}, 5 << 20, 2, minSplit, 1},
+		{spec.Job{}, 300 << 20, 2, 150<<20 + 1, 4},
+		{spec.Job{}, 8 * gib, 2, spec.DefaultSplitSize, 4},
 		{spec.Job{}, gib, 100, gib/200 + 1, 16},
 		{spec.Job{}, 1 << 50, 1 << 20, spec.DefaultSplitSize, spec.MaxPartitions},
 		{spec.Job{SplitSize: 1, Partitions: 9}, gib, 2, 1, 9},

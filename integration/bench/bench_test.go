@@ -157,7 +157,7 @@ func TestBaseline(t *testing.T) {
 	baseline := filepath.Join(t.TempDir(), "baseline.json")
 	save := func(ratio float64) {
 		t.Helper()
-		r := report.Report{Results: []report.Result{{Case: "wc-words", Ratios: []report.Ratio{{Against: "one thread", Spread: report.Spread{Median: ratio}}}}}}
+		r := report.Report{Size: 200_000, Memory: "1GiB", Slots: 2, Results: []report.Result{{Case: "wc-words", Ratios: []report.Ratio{{Against: "one thread", Spread: report.Spread{Median: ratio}}}}}}
 		if err := r.Save(baseline); err != nil {
 			t.Fatal(err)
 		}

@@ -14,7 +14,7 @@ import (
 
 // sides gathers the sides of a case whose results are lines. After an error it does nothing more.
 type sides struct {
-	ctx context.Context //nolint:containedctx // lives as long as one call of an entry's build
+	ctx context.Context // of the one call of build that this lives in
 	k   *kit
 	all []harness.Side
 	err error

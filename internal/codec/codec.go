@@ -65,6 +65,10 @@ func (c *Codec[T]) Fixed() int { return c.fixed }
 // Sized reports that Size is not 0 for all values.
 func (c *Codec[T]) Sized() bool { return c.size != nil }
 
+// Refers reports that a T refers to memory outside of itself, so that a decoded one may point into what it was decoded
+// from.
+func (c *Codec[T]) Refers() bool { return c.shares }
+
 // Clone is v in memory of its own. It does nothing where a T refers to no other memory.
 func (c *Codec[T]) Clone(v T) T {
 	if !c.shares {

@@ -16,6 +16,7 @@ package foldtable
 import (
 	"math/bits"
 	"math/rand/v2"
+	"unsafe"
 )
 
 // Op is what is done to two values of one key.
@@ -75,7 +76,12 @@ type Table struct {
 	overB int              // bytes of its keys
 	adds  int64
 	full  bool
+
+	touched uint64 // keeps loads that are made for their misses alone
 }
+
+// slotSize is the size of a slot, in bytes.
+const slotSize = uint64(unsafe.Sizeof(slot{}))
 
 // New makes a table that wants at most limit bytes, of which it takes little at first. Below 1 MiB it is as if 1 MiB.
 func New(op Op, limit int) *Table {
@@ -83,20 +89,24 @@ func New(op Op, limit int) *Table {
 		slots: allocate(1 << firstBits), shift: 64 - firstBits}
 }
 
-// Add folds v into key's value. The key is copied if it is new.
-func (t *Table) Add(key string, v int64) {
+// Add folds v into key's value. The key is copied if it is new. It reports that the table is full, as Full does, once
+// it has noticed.
+func (t *Table) Add(key string, v int64) (full bool) {
 	n := len(key)
 	if uint(n-1) >= maxInline {
 		t.addLong(key, v)
-		return
+		return t.full
 	}
-	e := &t.queue[t.waits&(queueLen-1)]
+	w := t.waits
+	e := &t.queue[w&(queueLen-1)]
 	e.k0, e.k1 = load(key)
 	e.n, e.val = uint64(n), v
-	t.waits++
-	if t.waits == queueLen {
-		t.flush()
+	t.waits = w + 1
+	if w+1 < queueLen {
+		return false
 	}
+	t.flush()
+	return t.full
 }
 
 // SetLimit changes how many bytes the table wants at most.
@@ -137,8 +147,10 @@ func (t *Table) Bytes() int {
 }
 
 // hash mixes a short key. (Wide multiplication folded, as in wyhash; the second round spreads the high bits that index.)
-func (t *Table) hash(k0, k1 uint64) uint64 {
-	hi, lo := bits.Mul64(k0^t.seed, k1^0x9e3779b97f4a7c15)
+func (t *Table) hash(k0, k1 uint64) uint64 { return mix(k0, k1, t.seed) }
+
+func mix(k0, k1, seed uint64) uint64 {
+	hi, lo := bits.Mul64(k0^seed, k1^0x9e3779b97f4a7c15)
 	return (hi ^ lo) * 0xd6e8feb86659fd93
 }
 
@@ -156,35 +168,56 @@ func (t *Table) flush() {
 }
 
 // flushSum settles the queue of a summing table: front hits without a branch, then the misses with their slots warm.
+// Indices are masked or shifted into range by construction, so slots are reached without a check each.
 func (t *Table) flushSum() {
 	var missed [queueLen]uint8
-	misses := 0
-	front := (*[1 << frontBits]slot)(t.front)
-	for i := range t.waits {
+	misses, seed := 0, t.seed
+	front := unsafe.Pointer(unsafe.SliceData(t.front))
+	waits := t.waits
+	for i := range waits {
 		e := &t.queue[i&(queueLen-1)]
-		e.hash = t.hash(e.k0, e.k1)
-		s := &front[e.hash>>(64-frontBits)]
+		h := mix(e.k0, e.k1, seed)
+		e.hash = h
+		s := (*slot)(unsafe.Add(front, h>>(64-frontBits)*slotSize))
 		differs := (s.k0 ^ e.k0) | (s.k1 ^ e.k1) | (s.meta ^ e.n)
 		miss := (differs | -differs) >> 63 // 1 where any bit differs
 		s.val += e.val & int64(miss-1)
 		missed[misses&(queueLen-1)] = uint8(i)
 		misses += int(miss)
 	}
+	slots, shift := unsafe.Pointer(unsafe.SliceData(t.slots)), t.shift
 	var touched uint64
 	for _, i := range missed[:misses] {
-		touched |= t.slots[t.queue[i].hash>>t.shift].meta
+		touched |= (*slot)(unsafe.Add(slots, t.queue[i].hash>>shift*slotSize)).meta
 	}
-	_ = touched // the loads are the point: they overlap here and not below
+	t.touched = touched // the loads are the point: they overlap here and not below
 	for _, i := range missed[:misses] {
 		e := &t.queue[i]
-		if s := &front[e.hash>>(64-frontBits)]; s.meta == 0 {
+		if s := (*slot)(unsafe.Add(front, e.hash>>(64-frontBits)*slotSize)); s.meta == 0 {
 			*s = slot{e.k0, e.k1, e.val, e.n}
 			continue
 		}
-		t.add(e.k0, e.k1, e.hash, e.n, e.val)
+		t.addSum(e)
 	}
-	t.adds += int64(t.waits)
+	t.adds += int64(waits)
 	t.waits = 0
+}
+
+// addSum adds into the large table: add, for sums alone.
+func (t *Table) addSum(e *entry) {
+	slots, mask := unsafe.Pointer(unsafe.SliceData(t.slots)), uint64(len(t.slots)-1)
+	for i := e.hash >> t.shift; ; i = (i + 1) & mask {
+		s := (*slot)(unsafe.Add(slots, i*slotSize))
+		if s.k0 == e.k0 && s.k1 == e.k1 && s.meta == e.n {
+			s.val += e.val
+			return
+		}
+		if s.meta == 0 {
+			*s = slot{e.k0, e.k1, e.val, e.n}
+			t.grew()
+			return
+		}
+	}
 }
 
 // add folds into the large table.

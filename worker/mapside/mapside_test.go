@@ -256,7 +256,7 @@ func TestFailures(t *testing.T) {
 		"bad records": {&lines{batches: many()}, func(p *plugin) {
 			p.counts.BadRecords = 1
 			p.counts.BadSamples = []*pluginv1.BadRecord{{Batch: 4, Row: 2, Error: "not a number"}}
-		}, errs.UserCode, "one is input.txt at byte 4002: not a number"},
+		}, errs.Invalid, "one is input.txt at byte 4002: not a number"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

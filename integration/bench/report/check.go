@@ -6,6 +6,10 @@ import "fmt"
 // a tenth), a case that failed, and what was measured then and is not now. Cases of the baseline that nobody asked for
 // are left out.
 func Check(base, now Report, tolerance float64, asked func(name string) bool) []string {
+	if base.Size != now.Size || base.Memory != now.Memory || base.Slots != now.Slots {
+		return []string{fmt.Sprintf("the baseline is of %.3g bytes, memory %s and %d slots: take it again, or measure the same",
+			float64(base.Size), base.Memory, base.Slots)}
+	}
 	var worse []string
 	found := map[string]Result{}
 	for _, r := range now.Results {

@@ -124,7 +124,12 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
-	if got := Check(base, Report{}, 0.1, func(n string) bool { return n == "start" }); len(got) != 1 {
+	other := example()
+	other.Size = 5
+	if got := Check(base, other, 0.1, all); len(got) != 1 || !strings.Contains(got[0], "1e+09 bytes") {
+		t.Errorf("figures of another size were compared: %v", got)
+	}
+	if got := Check(base, Report{Size: base.Size, Memory: base.Memory, Slots: base.Slots}, 0.1, func(n string) bool { return n == "start" }); len(got) != 1 {
 		t.Errorf("a case nobody asked for is missed: %v", got)
 	}
 }

@@ -1,7 +1,6 @@
 package recsort
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -26,11 +25,16 @@ func File(in, out string) error {
 }
 
 func write(w io.Writer, records []byte) error {
-	b := bufio.NewWriterSize(w, 1<<20)
+	buf := make([]byte, 0, 1<<20/Size*Size)
 	for _, e := range order(records) {
-		if _, err := b.Write(record(records, e)); err != nil {
-			return err
+		if len(buf) == cap(buf) {
+			if _, err := w.Write(buf); err != nil {
+				return err
+			}
+			buf = buf[:0]
 		}
+		buf = append(buf, record(records, e)...)
 	}
-	return b.Flush()
+	_, err := w.Write(buf)
+	return err
 }

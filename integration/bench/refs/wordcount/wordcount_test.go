@@ -94,7 +94,7 @@ func TestThreadsEqualPlain(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		chunks := []int{1000, 1 << 20}
+		chunks := []int{100_000, 1 << 20}
 		if len(text) < 10_000 { // borders everywhere in a word
 			chunks = []int{1, 2, 3, 7, 16, 17, 64, 1000}
 		}

@@ -1,0 +1,153 @@
+package coordinator
+
+import (
+	"fmt"
+	"testing"
+
+	controlv1 "github.com/mrctl/mrctl/api/control/v1"
+	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/storage"
+	"github.com/mrctl/mrctl/storage/output"
+)
+
+// TestLostPart: a winner whose staged part is gone is run again under a new generation, the others stay. A late
+// repetition of the old report changes nothing.
+func TestLostPart(t *testing.T) {
+	c := newCluster(t)
+	s := c.lead()
+	w := c.worker(s, "w", 2)
+	id := s.submit(c, c.job(2, 2))
+	publishing := c.out.hold("publish", "")
+	defer publishing.lift()
+	w.maps(2)
+	first, second := w.next("reduce/"), w.next("reduce/")
+	lost := w.record(first)
+	old := &sessionv1.Report{Id: first.Id, Outcome: sessionv1.Report_OUTCOME_DONE}
+	w.report(old)
+	w.reduce(second)
+	await(c, "the commit", publishing.reached)
+	if err := c.out.Discard(c.ctx, lost.Part.Token); err != nil {
+		t.Fatal(err)
+	}
+	publishing.lift()
+	again := w.next(taskName(attemptOf(first.Id).TaskID))
+	if again.Id.Gen != 1 {
+		t.Errorf("it runs again under generation %d", again.Id.Gen)
+	}
+	w.record(again)
+	for range 2 { // the first of them may be acknowledged for the first time
+		w.report(old)
+		w.acked(old.Id)
+	}
+	w.report(&sessionv1.Report{Id: again.Id, Outcome: sessionv1.Report_OUTCOME_DONE})
+	if st := s.end(c, id); st.Phase != controlv1.JobStatus_PHASE_DONE || st.Gen != 1 {
+		t.Fatalf("the job ended as %v", st)
+	}
+	m, err := output.ReadManifest(c.ctx, c.out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range m.Parts {
+		body, _, err := c.out.Get(c.ctx, p.Key)
+		want := "gen 0\n"
+		if uint32(p.Task) == again.Id.Task {
+			want = "gen 1\n"
+		}
+		if err != nil || string(body) != want {
+			t.Errorf("part %s holds %q, want %q, %v", p.Key, body, want, err)
+		}
+	}
+	if len(w.starts) > 0 {
+		t.Error("more than the lost task was run again")
+	}
+}
+
+// TestStaleWinner: a report of the generation before, heard after the new winner's, does not bring its lost part back.
+func TestStaleWinner(t *testing.T) {
+	c := newCluster(t)
+	s := c.lead()
+	w := c.worker(s, "w", 2)
+	id := s.submit(c, c.job(1, 2))
+	publishing := c.out.hold("publish", "")
+	defer publishing.lift()
+	w.maps(1)
+	first, second := w.next("reduce/"), w.next("reduce/")
+	lost := []ledger.TaskRecord{w.record(first), w.record(second)}
+	for _, o := range []*sessionv1.Start{first, second} {
+		w.report(&sessionv1.Report{Id: o.Id, Outcome: sessionv1.Report_OUTCOME_DONE})
+		w.acked(o.Id)
+	}
+	await(c, "the commit", publishing.reached)
+	for _, tr := range lost {
+		if err := c.out.Discard(c.ctx, tr.Part.Token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publishing.lift()
+	one, two := w.next("reduce/"), w.next("reduce/")
+	w.reduce(one)
+	w.acked(one.Id)
+	for _, o := range []*sessionv1.Start{first, second} {
+		w.report(&sessionv1.Report{Id: o.Id, Outcome: sessionv1.Report_OUTCOME_DONE})
+		w.acked(o.Id)
+	}
+	w.reduce(two)
+	if st := s.end(c, id); st.Phase != controlv1.JobStatus_PHASE_DONE || st.Gen != 1 {
+		t.Errorf("the job ended as %v", st)
+	}
+}
+
+// TestForeignPart: something else in the place of a part cannot be mended by trying again; the job fails and says so.
+func TestForeignPart(t *testing.T) {
+	c := newCluster(t)
+	s := c.lead()
+	w := c.worker(s, "w", 1)
+	id := s.submit(c, c.job(1, 1))
+	w.maps(1)
+	o := w.next("reduce/0")
+	key := output.PartName(0, output.TSV)
+	if _, err := c.out.Store.PutIf(c.ctx, key, []byte("mine"), ""); err != nil {
+		t.Fatal(err)
+	}
+	w.reduce(o)
+	st := s.end(c, id)
+	if st.Phase != controlv1.JobStatus_PHASE_FAILED || errs.Kind(st.ErrorKind) != errs.Conflict {
+		t.Errorf("the job ended as %v", st)
+	}
+	if got := await(c, "the release", w.releases); got != id {
+		t.Errorf("told to forget %s", got)
+	}
+	if body, _, err := c.out.Get(c.ctx, key); err != nil || string(body) != "mine" {
+		t.Errorf("what was there is %q now, %v", body, err)
+	}
+}
+
+// TestCommitInTrouble: while the store is away a commit is tried again, at each of its steps.
+func TestCommitInTrouble(t *testing.T) {
+	for _, x := range []struct{ op, key string }{{"put", "/job"}, {"publish", ""}, {"put", output.SuccessKey}} {
+		t.Run(fmt.Sprint(x), func(t *testing.T) {
+			c := newCluster(t)
+			s := c.lead()
+			w := c.worker(s, "w", 1)
+			id := s.submit(c, c.job(1, 1))
+			w.maps(1)
+			o := w.next("reduce/0")
+			c.until("who holds the runs to be recorded", func() bool { return len(c.record(id).Holders) == 1 })
+			where := c.out
+			if x.key == "/job" {
+				where = c.store
+			}
+			trouble := where.fail(x.op, x.key, errs.E(errs.Unavailable, "", "", storage.ErrUnknown))
+			defer trouble.lift()
+			w.reduce(o)
+			await(c, "the first try", trouble.reached)
+			await(c, "the second try", trouble.reached)
+			trouble.lift()
+			if st := s.end(c, id); st.Phase != controlv1.JobStatus_PHASE_DONE {
+				t.Errorf("the job ended as %v", st)
+			}
+		})
+	}
+}
