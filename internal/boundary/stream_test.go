@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +19,6 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/test/bufconn"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/codec"
@@ -103,13 +104,19 @@ func (c carrier) serve(t testing.TB, s *Server) wire {
 
 func serve(t testing.TB, s pluginv1.PluginServiceServer) pluginv1.PluginServiceClient {
 	t.Helper()
-	lis := bufconn.Listen(1 << 20)
+	dir, err := os.MkdirTemp("", "mrb-") // the test's own would be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	lis, err := net.Listen("unix", filepath.Join(dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := NewGRPCServer([]grpc.ServerOption{grpc.WaitForHandlers(true)})
 	pluginv1.RegisterPluginServiceServer(server, s)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(lis) }()
-	conn, err := grpc.NewClient("passthrough:x", append(DialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }))...)
+	conn, err := grpc.NewClient("unix:"+lis.Addr().String(), append(DialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,6 +124,7 @@ func serve(t testing.TB, s pluginv1.PluginServiceServer) pluginv1.PluginServiceC
 		conn.Close()
 		server.Stop()
 		<-done
+		_ = os.RemoveAll(dir)
 	})
 	return pluginv1.NewPluginServiceClient(conn)
 }
