@@ -28,7 +28,8 @@ type emitter[V any] struct {
 	held   int // bytes of values beyond the table itself, where V has any
 
 	out   *boundary.Pairs
-	keyN  int // sizes of the last batch, to make the next one at once
+	last  *boundary.Pairs // the batch sent last, as Send left it
+	keyN  int             // sizes of the last batch, to make the next one at once
 	valN  int
 	rowsN int
 }
@@ -62,14 +63,18 @@ func (e *emitter[V]) putPart(key string) {
 	e.out.Parts = append(e.out.Parts, part)
 }
 
-// fresh starts a batch. Its memory is new each time: what was sent belongs to the transport.
+// fresh starts a batch, in the memory of the last one where Send has left that.
 func (e *emitter[V]) fresh() *boundary.Pairs {
-	o := &boundary.Pairs{}
-	o.Keys, o.Vals = make([]byte, 0, e.keyN), make([]byte, 0, e.valN)
-	o.KeyOff, o.ValOff = make([]int32, 1, e.rowsN+1), make([]int32, 1, e.rowsN+1)
-	if e.place != nil {
-		o.Parts = make([]int32, 0, e.rowsN)
+	o := e.last
+	if o == nil || o.KeyOff == nil {
+		o = &boundary.Pairs{}
+		o.Keys, o.Vals = make([]byte, 0, e.keyN), make([]byte, 0, e.valN)
+		o.KeyOff, o.ValOff = make([]int32, 0, e.rowsN+1), make([]int32, 0, e.rowsN+1)
+		if e.place != nil {
+			o.Parts = make([]int32, 0, e.rowsN)
+		}
 	}
+	o.KeyOff, o.ValOff = append(o.KeyOff, 0), append(o.ValOff, 0)
 	e.out = o
 	return o
 }
@@ -87,6 +92,7 @@ func (e *emitter[V]) send() {
 	const slack = 256
 	e.keyN, e.valN, e.rowsN = min(len(o.Keys)+slack, boundary.BatchSize), min(len(o.Vals)+slack, boundary.BatchSize), o.Len()+slack
 	e.err = e.port.Send(o)
+	e.last = o
 }
 
 // finish sends all that is still here.

@@ -25,6 +25,9 @@ func serve(fs *flag.FlagSet, args []string, stages []Stage) {
 	if program != nil {
 		server = boundary.NewServer(about, program)
 	}
+	if os.Getenv(boundary.SegmentsFile) != "" {
+		server.Share(boundary.Inherited)
+	}
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: boundary.Handshake,
 		Plugins:         plugin.PluginSet{boundary.Name: &boundary.Glue{Service: &service{Server: server, stderr: os.Stderr}}},

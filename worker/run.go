@@ -12,6 +12,7 @@ import (
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/internal/rows"
 	"github.com/mrctl/mrctl/storage/dataset"
@@ -47,6 +48,8 @@ func (a *Agent) runMap(ctx context.Context, at *attempt, j *job) (outcome, error
 	if err != nil {
 		return outcome{}, err
 	}
+	var stream *boundary.MapStream
+	defer func() { stream.Close() }()
 	res, err := mapside.Run(ctx, mapside.Task{
 		ID: at.id, Job: j.spec, Stage: j.stage, Partitions: j.head.Partitions, Memory: a.share(), Scratch: a.scratch(at, j),
 	}, mapside.Deps{
@@ -56,7 +59,10 @@ func (a *Agent) runMap(ctx context.Context, at *attempt, j *job) (outcome, error
 				ReadAhead: min(dataset.DefaultReadAhead, a.share()/8),
 			})
 		},
-		Map: func(ctx context.Context, start *pluginv1.MapStart) (mapside.Mapper, error) { return p.Map(ctx, start) },
+		Map: func(ctx context.Context, start *pluginv1.MapStart) (_ mapside.Mapper, err error) {
+			stream, err = p.Map(ctx, start)
+			return stream, err
+		},
 		Log: a.log, Progress: at.progress,
 	})
 	if err != nil {
@@ -69,6 +75,8 @@ func (a *Agent) runMap(ctx context.Context, at *attempt, j *job) (outcome, error
 // record stands already: then its own part is given up.
 func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, error) {
 	var part *stagedPart
+	var stream *boundary.ReduceStream
+	defer func() { stream.Close() }()
 	deps := reduceside.Deps{
 		Fetch: a.fetch,
 		Part: func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error) {
@@ -78,12 +86,13 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 			part = &stagedPart{Part: p}
 			return part, err
 		},
-		Reduce: func(ctx context.Context, start *pluginv1.ReduceStart) (reduceside.Reducer, error) {
+		Reduce: func(ctx context.Context, start *pluginv1.ReduceStart) (_ reduceside.Reducer, err error) {
 			p, err := a.plugin(ctx, j) // not before: a reduce that the engine does needs no plugin
 			if err != nil {
 				return nil, err
 			}
-			return p.Reduce(ctx, start)
+			stream, err = p.Reduce(ctx, start)
+			return stream, err
 		},
 		Log: a.log, Progress: at.progress,
 	}

@@ -14,15 +14,15 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 )
 
-// batchMessage is an Arrow IPC record batch message, in memory of its own.
-func batchMessage(rec arrow.RecordBatch) ([]byte, error) {
+// batchMessage is an Arrow IPC record batch message, at the start of mem if it fits, else in memory of its own.
+func batchMessage(mem []byte, rec arrow.RecordBatch) ([]byte, error) {
 	p, err := ipc.GetRecordBatchPayload(rec)
 	if err != nil {
 		return nil, errs.E(errs.Invalid, "rows of the result", "", err)
 	}
 	defer p.Release()
-	var buf bytes.Buffer
-	if _, err := p.WritePayload(&buf); err != nil {
+	buf := bytes.NewBuffer(mem[:0])
+	if _, err := p.WritePayload(buf); err != nil {
 		return nil, errs.E(errs.Invalid, "rows of the result", "", err)
 	}
 	return buf.Bytes(), nil

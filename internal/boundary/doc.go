@@ -53,7 +53,8 @@ type Group struct {
 type MapPort interface {
 	// Recv gives the next batch, io.EOF after the last.
 	Recv() (*Input, error)
-	// Send hands a batch over, with its memory. It blocks while the worker is behind.
+	// Send hands a batch over and leaves it empty, with the memory that the transport does not need. It blocks while the
+	// worker is behind.
 	Send(*Pairs) error
 	// Progress tells how many records are done.
 	Progress(records uint64) error

@@ -11,8 +11,12 @@ type LocalMap struct {
 // Recv calls Next.
 func (p LocalMap) Recv() (*Input, error) { return p.Next() }
 
-// Send calls Out.
-func (p LocalMap) Send(b *Pairs) error { return p.Out(b) }
+// Send calls Out, which gets the memory of the batch.
+func (p LocalMap) Send(b *Pairs) error {
+	own := *b
+	*b = Pairs{}
+	return p.Out(&own)
+}
 
 // Progress has nobody to tell.
 func (p LocalMap) Progress(uint64) error { return nil }

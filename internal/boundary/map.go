@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/errs"
@@ -16,16 +19,21 @@ import (
 )
 
 // MapStream is the worker's end of a map attempt. Buffer, Send and CloseSend belong to one goroutine, Recv to another,
-// and Recv must be called until it returns an error: a plugin that cannot write does not read.
+// and Recv must be called until it returns an error: a plugin that cannot write does not read. Close comes last.
 type MapStream struct {
 	stream  pluginv1.PluginService_MapClient
 	cancel  context.CancelFunc
 	explain func(error) error
 	parts   uint32
+	lease   *lease // nil: nothing is shared
 
 	done     atomic.Uint64 // records the plugin says it is through with
 	counters *pluginv1.Counters
 	end      ending
+	own      [mostBuffers][]byte // where batches are copied out of segments
+
+	out    sync.Mutex // held while a message is sent
+	closed atomic.Bool
 
 	mu      sync.Mutex
 	origins []placed // guarded by mu; of batch i at i
@@ -55,61 +63,87 @@ func (e *ending) set(err error) error {
 	return e.err
 }
 
-// NewMap starts a map attempt. The stream ends with ctx. explain, when not nil, turns an error of the transport into
-// one that says what became of the plugin.
-func NewMap(ctx context.Context, c pluginv1.PluginServiceClient, start *pluginv1.MapStart, explain func(error) error) (*MapStream, error) {
+// NewMap starts a map attempt, with segments of shared where there are any; nil shares nothing. The stream ends with
+// ctx. explain, when not nil, turns an error of the transport into one that says what became of the plugin.
+func NewMap(ctx context.Context, c pluginv1.PluginServiceClient, shared *Segments, start *pluginv1.MapStart, explain func(error) error) (*MapStream, error) {
 	if explain == nil {
 		explain = errs.FromStatus
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	stream, err := c.Map(ctx, frame.Call())
-	if err == nil {
-		err = stream.Send(&pluginv1.MapRequest{Kind: &pluginv1.MapRequest_Start{Start: start}})
+	s := &MapStream{explain: explain, parts: start.GetPartitions(), lease: shared.lease(), end: ending{ch: make(chan struct{})}}
+	ctx, s.cancel = context.WithCancel(ctx)
+	if s.lease != nil {
+		start = proto.CloneOf(start)
+		start.Down, start.Up = s.lease.down, s.lease.up
+	}
+	var err error
+	if s.stream, err = c.Map(ctx, frame.Call()); err == nil {
+		err = s.stream.Send(&pluginv1.MapRequest{Kind: &pluginv1.MapRequest_Start{Start: start}})
 	}
 	if err != nil {
-		cancel()
+		s.Close()
 		return nil, explain(err)
 	}
-	return &MapStream{stream: stream, cancel: cancel, explain: explain, parts: start.GetPartitions(), end: ending{ch: make(chan struct{})}}, nil
+	if s.lease != nil {
+		s.lease.start(ctx, func(c *pluginv1.Credit) error {
+			return s.write(&pluginv1.MapRequest{Kind: &pluginv1.MapRequest_Credit{Credit: c}})
+		})
+	}
+	return s, nil
+}
+
+func (s *MapStream) write(m *pluginv1.MapRequest) error {
+	s.out.Lock()
+	defer s.out.Unlock()
+	return s.stream.Send(m)
 }
 
 // Buffer gives memory for a batch of n bytes of data, in the transport's memory: Data has that capacity and length 0.
+// Where that is shared it blocks until the plugin has given some back, and Off has all the capacity it may have. nil:
+// the stream has ended.
 func (s *MapStream) Buffer(n int) *rows.Records {
+	if s.lease != nil && n <= s.lease.dataRoom() {
+		return s.lease.records(s.stream.Context())
+	}
 	return &rows.Records{Data: make([]byte, 0, n), Off: make([]int32, 0, 1+n/64)}
 }
 
 // Send hands a batch over; its memory is the stream's from here on. It blocks while the plugin is behind. When the
 // plugin has ended the attempt, the error is what Recv returns.
 func (s *MapStream) Send(ctx context.Context, r *rows.Records) error {
-	if r.Len() == 0 {
-		return nil
+	place, err := s.lease.place(r)
+	if err != nil || r.Len() == 0 {
+		return err
 	}
-	s.remember(r)
+	s.remember(r, place != nil)
 	bufs := recordBuffers(r)
 	lengths, total := lengthsOf(bufs...)
-	bodies := cut(bufs...)
+	bodies := [][]byte{nil}
+	if place == nil {
+		bodies = cut(bufs...)
+	}
 	head := &pluginv1.MapRequest{Body: bodies[0], Kind: &pluginv1.MapRequest_Batch{Batch: &pluginv1.InputBatch{
 		Buffers:    &pluginv1.Buffers{Rows: uint32(r.Len()), Lengths: lengths},
 		Format:     pluginv1.InputBatch_FORMAT_STRINGS,
-		Terminated: r.Terminated, BodyLength: total,
+		Terminated: r.Terminated, BodyLength: total, Place: place,
 	}}}
 	defer context.AfterFunc(ctx, s.cancel)()
-	err := s.stream.Send(head)
+	err = s.write(head)
 	for _, body := range bodies[1:] {
 		if err != nil {
 			break
 		}
-		err = s.stream.Send(&pluginv1.MapRequest{Body: body})
+		err = s.write(&pluginv1.MapRequest{Body: body})
 	}
 	return s.sent(ctx, err)
 }
 
 // CloseSend says that there are no more batches.
 func (s *MapStream) CloseSend() error {
-	err := s.stream.Send(&pluginv1.MapRequest{Kind: &pluginv1.MapRequest_End{End: &pluginv1.End{}}})
-	if err == nil {
+	err := s.write(&pluginv1.MapRequest{Kind: &pluginv1.MapRequest_End{End: &pluginv1.End{}}})
+	if err == nil && s.lease == nil { // else credits still go down
 		err = s.stream.CloseSend()
 	}
+	s.closed.Store(err == nil)
 	return s.sent(s.stream.Context(), err)
 }
 
@@ -134,7 +168,7 @@ func (e *ending) why(ctx context.Context, err error, explain func(error) error) 
 	}
 }
 
-// Recv gives the next batch of pairs, and io.EOF once the plugin is done and all is well. A failure of the user's
+// Recv gives the next batch of pairs, valid until the next call, and io.EOF once the plugin is done and all is well. A failure of the user's
 // function is an errs.UserCode error around a *Failure that names the record.
 func (s *MapStream) Recv() (*Pairs, error) {
 	p, err := s.recv()
@@ -155,18 +189,18 @@ func (s *MapStream) recv() (*Pairs, error) {
 		case *pluginv1.MapResponse_Progress:
 			s.done.Store(k.Progress.GetRecords())
 		case *pluginv1.MapResponse_Done:
-			s.counters = k.Done.GetCounters()
+			if s.counters = k.Done.GetCounters(); s.counters == nil {
+				s.counters = &pluginv1.Counters{}
+			}
 			return nil, io.EOF
 		case *pluginv1.MapResponse_Failure:
 			return nil, s.failed(k.Failure)
+		case *pluginv1.MapResponse_Credit:
+			if err := s.lease.credited(k.Credit); err != nil {
+				return nil, blame(err)
+			}
 		case *pluginv1.MapResponse_Batch:
-			bufs, err := join(k.Batch.GetBuffers().GetLengths(), k.Batch.GetBodyLength(), m.GetBody(), func() ([]byte, error) {
-				m, err := s.stream.Recv()
-				if err != nil {
-					return nil, s.lost(err)
-				}
-				return m.GetBody(), nil
-			})
+			bufs, err := s.buffers(k.Batch, m.GetBody())
 			if err != nil {
 				return nil, blame(err)
 			}
@@ -176,6 +210,20 @@ func (s *MapStream) recv() (*Pairs, error) {
 			return nil, blame(errs.New(errs.Corrupt, "a %T in a map stream", k))
 		}
 	}
+}
+
+// buffers gives the buffers of a batch, in memory that the plugin cannot reach.
+func (s *MapStream) buffers(b *pluginv1.PairBatch, body []byte) ([][]byte, error) {
+	if p := b.GetPlace(); p != nil {
+		return s.lease.take(p, b.GetBuffers().GetLengths(), s.own[:])
+	}
+	return join(b.GetBuffers().GetLengths(), b.GetBodyLength(), body, func() ([]byte, error) {
+		m, err := s.stream.Recv()
+		if err != nil {
+			return nil, s.lost(err)
+		}
+		return m.GetBody(), nil
+	})
 }
 
 func (s *MapStream) lost(err error) error {
@@ -211,14 +259,28 @@ func (s *MapStream) Counters() *pluginv1.Counters { return s.counters }
 // Done is how many records the plugin says it is through with.
 func (s *MapStream) Done() uint64 { return s.done.Load() }
 
-// Close gives the stream up. It need not be called after Recv has returned an error.
-func (s *MapStream) Close() { s.cancel() }
+// Close ends the stream and gives its memory back. Nobody may use the stream then, nor a batch from Buffer. Idempotent; of nil
+// it does nothing.
+func (s *MapStream) Close() {
+	if s == nil {
+		return
+	}
+	s.cancel()
+	if s.lease != nil {
+		s.lease.close(s.closed.Load() && s.counters != nil)
+	}
+}
 
-// remember keeps what Where needs of a batch, and drops the offsets of the oldest ones.
-func (s *MapStream) remember(r *rows.Records) {
+// remember keeps what Where needs of a batch, and drops the offsets of the oldest ones. shared says that the batch lies
+// in memory that others will use.
+func (s *MapStream) remember(r *rows.Records, shared bool) {
+	off := r.Off
+	if shared {
+		off = slices.Clone(off)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.origins = append(s.origins, placed{rows.Records{Off: r.Off, Origins: r.Origins}})
+	s.origins = append(s.origins, placed{rows.Records{Off: off, Origins: r.Origins}})
 	for s.kept += 4 * len(r.Off); s.kept > keepOffsets && s.oldest < len(s.origins)-1; s.oldest++ {
 		s.kept -= 4 * len(s.origins[s.oldest].Off)
 		s.origins[s.oldest].Off = nil

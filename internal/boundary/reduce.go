@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/codec"
@@ -15,7 +18,7 @@ import (
 )
 
 // ReduceStream is the worker's end of a reduce attempt. Send and CloseSend belong to one goroutine, Recv to another, as
-// with MapStream.
+// with MapStream. Close comes last.
 type ReduceStream struct {
 	stream   pluginv1.PluginService_ReduceClient
 	cancel   context.CancelFunc
@@ -24,10 +27,14 @@ type ReduceStream struct {
 	batches  *batchReader
 	counters *pluginv1.Counters
 	end      ending
+	lease    *lease // nil: nothing is shared
+
+	out    sync.Mutex // held while a message is sent
+	closed atomic.Bool
 }
 
-// NewReduce starts a reduce attempt of a stage. ctx and explain are as for NewMap.
-func NewReduce(ctx context.Context, c pluginv1.PluginServiceClient, stage *pluginv1.Stage, start *pluginv1.ReduceStart, explain func(error) error) (*ReduceStream, error) {
+// NewReduce starts a reduce attempt of a stage. The rest is as for NewMap.
+func NewReduce(ctx context.Context, c pluginv1.PluginServiceClient, shared *Segments, stage *pluginv1.Stage, start *pluginv1.ReduceStart, explain func(error) error) (*ReduceStream, error) {
 	if explain == nil {
 		explain = errs.FromStatus
 	}
@@ -43,18 +50,31 @@ func NewReduce(ctx context.Context, c pluginv1.PluginServiceClient, stage *plugi
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	stream, err := c.Reduce(ctx, frame.Call())
-	if err == nil {
-		err = stream.Send(&pluginv1.ReduceRequest{Kind: &pluginv1.ReduceRequest_Start{Start: start}})
+	s := &ReduceStream{explain: explain, keys: keys.Fields(), batches: batches, lease: shared.lease(), end: ending{ch: make(chan struct{})}}
+	ctx, s.cancel = context.WithCancel(ctx)
+	if s.lease != nil {
+		start = proto.CloneOf(start)
+		start.Down, start.Up = s.lease.down, s.lease.up
+	}
+	if s.stream, err = c.Reduce(ctx, frame.Call()); err == nil {
+		err = s.stream.Send(&pluginv1.ReduceRequest{Kind: &pluginv1.ReduceRequest_Start{Start: start}})
 	}
 	if err != nil {
-		cancel()
+		s.Close()
 		return nil, explain(err)
 	}
-	return &ReduceStream{
-		stream: stream, cancel: cancel, explain: explain, keys: keys.Fields(), batches: batches, end: ending{ch: make(chan struct{})},
-	}, nil
+	if s.lease != nil {
+		s.lease.start(ctx, func(c *pluginv1.Credit) error {
+			return s.write(&pluginv1.ReduceRequest{Kind: &pluginv1.ReduceRequest_Credit{Credit: c}})
+		})
+	}
+	return s, nil
+}
+
+func (s *ReduceStream) write(m *pluginv1.ReduceRequest) error {
+	s.out.Lock()
+	defer s.out.Unlock()
+	return s.stream.Send(m)
 }
 
 // Send sends a batch of rows in key order; continues says that its first key is the last one of the batch before. The
@@ -63,20 +83,27 @@ func (s *ReduceStream) Send(ctx context.Context, b *rows.Batch, continues bool) 
 	if b.Len() == 0 {
 		return nil
 	}
-	own := clone(b)
-	bufs := batchBuffers(own)
-	lengths, total := lengthsOf(bufs...)
-	bodies := cut(bufs...)
-	head := &pluginv1.ReduceRequest{Body: bodies[0], Kind: &pluginv1.ReduceRequest_Batch{Batch: &pluginv1.GroupBatch{
-		Buffers: &pluginv1.Buffers{Rows: uint32(b.Len()), Lengths: lengths}, Continues: continues, BodyLength: total,
-	}}}
 	defer context.AfterFunc(ctx, s.cancel)()
-	err := s.stream.Send(head)
+	n := b.Len()
+	place, err := s.lease.copy(s.stream.Context(), b)
+	if err != nil {
+		return s.end.why(ctx, io.EOF, s.explain) // the stream has ended
+	}
+	bodies := [][]byte{nil}
+	if place == nil {
+		b = clone(b)
+		bodies = cut(batchBuffers(b)...)
+	}
+	lengths, total := lengthsOf(batchBuffers(b)...)
+	head := &pluginv1.ReduceRequest{Body: bodies[0], Kind: &pluginv1.ReduceRequest_Batch{Batch: &pluginv1.GroupBatch{
+		Buffers: &pluginv1.Buffers{Rows: uint32(n), Lengths: lengths}, Continues: continues, BodyLength: total, Place: place,
+	}}}
+	err = s.write(head)
 	for _, body := range bodies[1:] {
 		if err != nil {
 			break
 		}
-		err = s.stream.Send(&pluginv1.ReduceRequest{Body: body})
+		err = s.write(&pluginv1.ReduceRequest{Body: body})
 	}
 	return s.end.why(ctx, err, s.explain)
 }
@@ -100,10 +127,11 @@ func clone(b *rows.Batch) *rows.Batch {
 
 // CloseSend says that there are no more batches.
 func (s *ReduceStream) CloseSend() error {
-	err := s.stream.Send(&pluginv1.ReduceRequest{Kind: &pluginv1.ReduceRequest_End{End: &pluginv1.End{}}})
-	if err == nil {
+	err := s.write(&pluginv1.ReduceRequest{Kind: &pluginv1.ReduceRequest_End{End: &pluginv1.End{}}})
+	if err == nil && s.lease == nil { // else credits still go down
 		err = s.stream.CloseSend()
 	}
+	s.closed.Store(err == nil)
 	return s.end.why(s.stream.Context(), err, s.explain)
 }
 
@@ -119,32 +147,56 @@ func (s *ReduceStream) Recv() (arrow.RecordBatch, error) {
 }
 
 func (s *ReduceStream) recv() (arrow.RecordBatch, error) {
-	m, err := s.stream.Recv()
-	if err != nil {
-		return nil, s.lost(err)
+	for {
+		m, err := s.stream.Recv()
+		if err != nil {
+			return nil, s.lost(err)
+		}
+		switch k := m.GetKind().(type) {
+		case *pluginv1.ReduceResponse_Done:
+			if s.counters = k.Done.GetCounters(); s.counters == nil {
+				s.counters = &pluginv1.Counters{}
+			}
+			return nil, io.EOF
+		case *pluginv1.ReduceResponse_Failure:
+			return nil, s.failed(k.Failure)
+		case *pluginv1.ReduceResponse_Credit:
+			if err := s.lease.credited(k.Credit); err != nil {
+				return nil, blame(err)
+			}
+		case *pluginv1.ReduceResponse_Batch:
+			msg, err := s.message(k.Batch, m.GetBody())
+			if err != nil {
+				return nil, blame(err)
+			}
+			rec, err := s.batches.read(aligned(msg), k.Batch.GetRows())
+			return rec, blame(err)
+		default:
+			return nil, blame(errs.New(errs.Corrupt, "a %T in a reduce stream", k))
+		}
 	}
-	switch k := m.GetKind().(type) {
-	case *pluginv1.ReduceResponse_Done:
-		s.counters = k.Done.GetCounters()
-		return nil, io.EOF
-	case *pluginv1.ReduceResponse_Failure:
-		return nil, s.failed(k.Failure)
-	case *pluginv1.ReduceResponse_Batch:
-		total := k.Batch.GetBodyLength()
-		bufs, err := join([]uint64{total}, total, m.GetBody(), func() ([]byte, error) {
+}
+
+// message gives the Arrow message of a batch, in memory that the plugin cannot reach.
+func (s *ReduceStream) message(b *pluginv1.OutputBatch, body []byte) ([]byte, error) {
+	lengths := []uint64{b.GetBodyLength()}
+	var bufs [][]byte
+	var err error
+	if p := b.GetPlace(); p != nil {
+		bufs, err = s.lease.take(p, lengths, nil) // not into the memory of the last: rows may be kept
+	} else {
+		bufs, err = join(lengths, lengths[0], body, func() ([]byte, error) {
 			m, err := s.stream.Recv()
 			if err != nil {
 				return nil, s.lost(err)
 			}
 			return m.GetBody(), nil
 		})
-		if err != nil {
-			return nil, blame(err)
-		}
-		rec, err := s.batches.read(aligned(bufs[0]), k.Batch.GetRows())
-		return rec, blame(err)
 	}
-	return nil, blame(errs.New(errs.Corrupt, "a %T in a reduce stream", m.GetKind()))
+	if err != nil {
+		return nil, err
+	}
+	return bufs[0], nil
 }
 
 func (s *ReduceStream) lost(err error) error {
@@ -165,5 +217,14 @@ func (s *ReduceStream) failed(f *pluginv1.Failure) error {
 // Counters are what the plugin counted; valid after Recv has returned io.EOF.
 func (s *ReduceStream) Counters() *pluginv1.Counters { return s.counters }
 
-// Close gives the stream up. It need not be called after Recv has returned an error.
-func (s *ReduceStream) Close() { s.cancel() }
+// Close ends the stream and gives its memory back. Nobody may use the stream then. Idempotent; of nil
+// it does nothing.
+func (s *ReduceStream) Close() {
+	if s == nil {
+		return
+	}
+	s.cancel()
+	if s.lease != nil {
+		s.lease.close(s.closed.Load() && s.counters != nil)
+	}
+}

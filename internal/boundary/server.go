@@ -3,14 +3,15 @@ package boundary
 import (
 	"context"
 	"errors"
-	"io"
 	"slices"
+	"sync"
 
-	"github.com/apache/arrow-go/v18/arrow"
+	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	_ "github.com/mrctl/mrctl/internal/frame" // the codec that callers choose
+	"github.com/mrctl/mrctl/internal/shm"
 )
 
 // Server serves a plugin's programs, one for each stage.
@@ -18,6 +19,9 @@ type Server struct {
 	pluginv1.UnimplementedPluginServiceServer
 	about    *pluginv1.DescribeResponse
 	programs []Program
+	attach   func() (*shm.Region, error) // nil: nothing can be shared
+	once     sync.Once
+	region   *shm.Region // nil: nothing is shared; set by Describe
 }
 
 // NewServer serves programs under the description given; a description with Invalid set needs no programs.
@@ -25,13 +29,24 @@ func NewServer(about *pluginv1.DescribeResponse, programs ...Program) *Server {
 	return &Server{about: about, programs: programs}
 }
 
+// Share makes the server use memory that attach maps, where the worker can share it too. It is called before serving.
+func (s *Server) Share(attach func() (*shm.Region, error)) { s.attach = attach }
+
 // Describe gives the description to a worker that speaks our protocol.
 func (s *Server) Describe(_ context.Context, req *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
 	if !slices.Contains(req.GetProtocols(), Protocol) {
 		return nil, errs.ToStatus(errs.New(errs.Invalid,
 			"this plugin speaks protocol %d and the worker %v: build it against the worker's version", Protocol, req.GetProtocols()))
 	}
-	return s.about, nil
+	if s.attach == nil || !slices.Contains(req.GetAbilities(), Memfd) {
+		return s.about, nil
+	}
+	s.once.Do(func() { s.region, _ = s.attach() }) // without it everything goes by the stream
+	about := proto.CloneOf(s.about)
+	if s.region != nil {
+		about.Abilities = append(about.Abilities, Memfd)
+	}
+	return about, nil
 }
 
 func (s *Server) program(stage uint32) (Program, error) {
@@ -58,7 +73,11 @@ func (s *Server) Map(stream pluginv1.PluginService_MapServer) error {
 	if err != nil {
 		return errs.ToStatus(err)
 	}
-	counters, err := p.Map(stream.Context(), start, &mapPort{stream: stream})
+	in, err := newInlet(stream.Recv, s.region, start.GetUp())
+	if err != nil {
+		return errs.ToStatus(err)
+	}
+	counters, err := p.Map(stream.Context(), start, &mapPort{stream: stream, in: in})
 	switch f := (*Failure)(nil); {
 	case errors.As(err, &f):
 		return stream.Send(&pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Failure{Failure: f.wire()}})
@@ -82,7 +101,11 @@ func (s *Server) Reduce(stream pluginv1.PluginService_ReduceServer) error {
 	if err != nil {
 		return errs.ToStatus(err)
 	}
-	counters, err := p.Reduce(stream.Context(), start, &reducePort{stream: stream})
+	in, err := newInlet(stream.Recv, s.region, start.GetUp())
+	if err != nil {
+		return errs.ToStatus(err)
+	}
+	counters, err := p.Reduce(stream.Context(), start, &reducePort{stream: stream, in: in})
 	switch f := (*Failure)(nil); {
 	case errors.As(err, &f):
 		return stream.Send(&pluginv1.ReduceResponse{Kind: &pluginv1.ReduceResponse_Failure{Failure: f.wire()}})
@@ -103,120 +126,3 @@ func (f *Failure) wire() *pluginv1.Failure {
 
 // clip bounds a text and makes it valid UTF-8, which protobuf insists on.
 func clip(s string) string { return validUTF8(s[:min(len(s), most)]) }
-
-// mapPort is the plugin's end of a map stream.
-type mapPort struct {
-	stream  pluginv1.PluginService_MapServer
-	batches uint64
-	ended   bool
-}
-
-func (p *mapPort) Recv() (*Input, error) {
-	if p.ended {
-		return nil, io.EOF
-	}
-	m, err := p.stream.Recv()
-	if err != nil {
-		return nil, cutOff(err)
-	}
-	switch k := m.GetKind().(type) {
-	case *pluginv1.MapRequest_End:
-		p.ended = true
-		return nil, io.EOF
-	case *pluginv1.MapRequest_Batch:
-		bufs, err := join(k.Batch.GetBuffers().GetLengths(), k.Batch.GetBodyLength(), m.GetBody(), func() ([]byte, error) {
-			m, err := p.stream.Recv()
-			return m.GetBody(), cutOff(err)
-		})
-		if err != nil {
-			return nil, err
-		}
-		recs, err := recordsOf(k.Batch, bufs)
-		p.batches++
-		return &Input{Number: p.batches - 1, Records: recs}, err
-	}
-	return nil, errs.New(errs.Invalid, "a %T in a map stream", m.GetKind())
-}
-
-func (p *mapPort) Send(b *Pairs) error {
-	bufs := pairBuffers(b)
-	lengths, total := lengthsOf(bufs...)
-	bodies := cut(bufs...)
-	head := &pluginv1.MapResponse{Body: bodies[0], Kind: &pluginv1.MapResponse_Batch{Batch: &pluginv1.PairBatch{
-		Buffers: &pluginv1.Buffers{Rows: uint32(b.Len()), Lengths: lengths},
-		Sorted:  b.Sorted, Partition: uint32(b.Partition), BodyLength: total,
-	}}}
-	if err := p.stream.Send(head); err != nil {
-		return err
-	}
-	for _, body := range bodies[1:] {
-		if err := p.stream.Send(&pluginv1.MapResponse{Body: body}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *mapPort) Progress(records uint64) error {
-	return p.stream.Send(&pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Progress{Progress: &pluginv1.Progress{Records: records}}})
-}
-
-// reducePort is the plugin's end of a reduce stream.
-type reducePort struct {
-	stream pluginv1.PluginService_ReduceServer
-	ended  bool
-}
-
-func (p *reducePort) Recv() (*Group, error) {
-	if p.ended {
-		return nil, io.EOF
-	}
-	m, err := p.stream.Recv()
-	if err != nil {
-		return nil, cutOff(err)
-	}
-	switch k := m.GetKind().(type) {
-	case *pluginv1.ReduceRequest_End:
-		p.ended = true
-		return nil, io.EOF
-	case *pluginv1.ReduceRequest_Batch:
-		bufs, err := join(k.Batch.GetBuffers().GetLengths(), k.Batch.GetBodyLength(), m.GetBody(), func() ([]byte, error) {
-			m, err := p.stream.Recv()
-			return m.GetBody(), cutOff(err)
-		})
-		if err != nil {
-			return nil, err
-		}
-		b, err := batchOf(k.Batch.GetBuffers().GetRows(), bufs)
-		return &Group{Batch: b, Continues: k.Batch.GetContinues()}, err
-	}
-	return nil, errs.New(errs.Invalid, "a %T in a reduce stream", m.GetKind())
-}
-
-func (p *reducePort) Send(rec arrow.RecordBatch) error {
-	msg, err := batchMessage(rec)
-	if err != nil {
-		return err
-	}
-	bodies := cut(msg)
-	head := &pluginv1.ReduceResponse{Body: bodies[0], Kind: &pluginv1.ReduceResponse_Batch{Batch: &pluginv1.OutputBatch{
-		Rows: uint32(rec.NumRows()), BodyLength: uint64(len(msg)),
-	}}}
-	if err := p.stream.Send(head); err != nil {
-		return err
-	}
-	for _, body := range bodies[1:] {
-		if err := p.stream.Send(&pluginv1.ReduceResponse{Body: body}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// cutOff turns the end of a stream where more was due into an error.
-func cutOff(err error) error {
-	if errors.Is(err, io.EOF) {
-		return errs.New(errs.Unavailable, "the worker closed the stream early")
-	}
-	return err
-}

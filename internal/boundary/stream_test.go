@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,12 +19,12 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/test/bufconn"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/rows"
+	"github.com/mrctl/mrctl/internal/shm"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -48,16 +51,72 @@ func (f fake) Reduce(_ context.Context, _ *pluginv1.ReduceStart, port ReducePort
 	return f.reducef(port)
 }
 
+// wire is a plugin, as a worker reaches it.
+type wire struct {
+	pluginv1.PluginServiceClient
+	shared *Segments // nil: everything goes by the stream
+}
+
+// carrier is a way for batches to go.
+type carrier struct {
+	name    string
+	segment int // bytes of a shared segment; 0: by the stream
+}
+
+// carriers are all of them: the second is what is usual, the third has batches that fit a segment and some that do not.
+var carriers = []carrier{{"stream", 0}, {"segments", SegmentSize}, {"small segments", 4096}}
+
+// onEach runs a test over every carrier.
+func onEach(t *testing.T, f func(t *testing.T, c carrier)) {
+	for _, c := range carriers {
+		t.Run(c.name, func(t *testing.T) { f(t, c) })
+	}
+}
+
 // serve runs a server and gives a client of it.
-func serve(t *testing.T, s pluginv1.PluginServiceServer) pluginv1.PluginServiceClient {
+func (c carrier) serve(t testing.TB, s *Server) wire {
 	t.Helper()
-	lis := bufconn.Listen(1 << 20)
-	server := NewGRPCServer(nil)
+	var w wire
+	if c.segment > 0 {
+		var err error
+		if w.shared, err = NewSegments(2, c.segment); err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := w.shared.Region().Again()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Share(func() (*shm.Region, error) { return theirs, nil })
+		t.Cleanup(func() {
+			w.shared.Close()
+			_ = theirs.Close()
+		})
+	}
+	w.PluginServiceClient = serve(t, s)
+	if c.segment > 0 {
+		d, err := w.Describe(t.Context(), &pluginv1.DescribeRequest{Protocols: []uint32{Protocol}, Abilities: []string{Memfd}})
+		if err != nil || !slices.Contains(d.GetAbilities(), Memfd) {
+			t.Fatalf("shares nothing: %v, %v", d, err)
+		}
+	}
+	return w
+}
+
+func serve(t testing.TB, s pluginv1.PluginServiceServer) pluginv1.PluginServiceClient {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "mrb-") // the test's own would be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	lis, err := net.Listen("unix", filepath.Join(dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := NewGRPCServer([]grpc.ServerOption{grpc.WaitForHandlers(true)})
 	pluginv1.RegisterPluginServiceServer(server, s)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(lis) }()
-	conn, err := grpc.NewClient("passthrough:x", append(DialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }))...)
+	conn, err := grpc.NewClient("unix:"+lis.Addr().String(), append(DialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,12 +124,13 @@ func serve(t *testing.T, s pluginv1.PluginServiceServer) pluginv1.PluginServiceC
 		conn.Close()
 		server.Stop()
 		<-done
+		_ = os.RemoveAll(dir)
 	})
 	return pluginv1.NewPluginServiceClient(conn)
 }
 
-func (f fake) serve(t *testing.T) pluginv1.PluginServiceClient {
-	return serve(t, NewServer(&pluginv1.DescribeResponse{Protocol: Protocol, Stages: []*pluginv1.Stage{f.Describe()}}, f))
+func (f fake) serve(t testing.TB, c carrier) wire {
+	return c.serve(t, NewServer(&pluginv1.DescribeResponse{Protocol: Protocol, Stages: []*pluginv1.Stage{f.Describe()}}, f))
 }
 
 // echo emits each record as a key, with its batch and row as the value.
@@ -101,7 +161,13 @@ func drive(t *testing.T, s *MapStream, batches ...*rows.Records) (got []*Pairs, 
 	sent := make(chan error, 1)
 	go func() {
 		for _, b := range batches {
-			if err := s.Send(t.Context(), b); err != nil {
+			to := s.Buffer(len(b.Data))
+			if to == nil {
+				sent <- s.Send(t.Context(), b) // the stream has ended
+				return
+			}
+			to.Data, to.Off, to.Origins = append(to.Data, b.Data...), append(to.Off, b.Off...), b.Origins
+			if err := s.Send(t.Context(), to); err != nil {
 				sent <- err
 				return
 			}
@@ -116,7 +182,10 @@ func drive(t *testing.T, s *MapStream, batches ...*rows.Records) (got []*Pairs, 
 			}
 			return got, <-sent, err
 		}
-		got = append(got, p)
+		own := *p
+		own.KeyOff, own.Keys = slices.Clone(p.KeyOff), slices.Clone(p.Keys)
+		own.ValOff, own.Vals = slices.Clone(p.ValOff), slices.Clone(p.Vals)
+		got = append(got, &own)
 	}
 }
 
@@ -129,17 +198,20 @@ func records(lines ...string) *rows.Records {
 	return r
 }
 
-func start(t *testing.T, c pluginv1.PluginServiceClient) *MapStream {
+func start(t testing.TB, w wire) *MapStream {
 	t.Helper()
-	s, err := NewMap(t.Context(), c, &pluginv1.MapStart{Partitions: 2}, nil)
+	s, err := NewMap(t.Context(), w, w.shared, &pluginv1.MapStart{Partitions: 2}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.Close)
 	return s
 }
 
-func TestMapStream(t *testing.T) {
-	s := start(t, fake{mapf: echo}.serve(t))
+func TestMapStream(t *testing.T) { onEach(t, mapStream) }
+
+func mapStream(t *testing.T, c carrier) {
+	s := start(t, fake{mapf: echo}.serve(t, c))
 	big := strings.Repeat("x", 64<<20)
 	got, sent, err := drive(t, s, records("a", "", "bb"), records(), records(big), records("c"))
 	if sent != nil || err != nil {
@@ -157,7 +229,9 @@ func TestMapStream(t *testing.T) {
 }
 
 // A plugin may write far more than it has read, and the other way round: neither waits for the other for ever.
-func TestNoDeadlock(t *testing.T) {
+func TestNoDeadlock(t *testing.T) { onEach(t, noDeadlock) }
+
+func noDeadlock(t *testing.T, c carrier) {
 	const batches = 200
 	body := strings.Repeat("y", 200<<10)
 	first := func(port MapPort) (*pluginv1.Counters, error) {
@@ -192,14 +266,16 @@ func TestNoDeadlock(t *testing.T) {
 		in = append(in, records(body))
 	}
 	for _, f := range []func(MapPort) (*pluginv1.Counters, error){first, last} {
-		got, sent, err := drive(t, start(t, fake{mapf: f}.serve(t)), in...)
+		got, sent, err := drive(t, start(t, fake{mapf: f}.serve(t, c)), in...)
 		if sent != nil || err != nil || len(got) < batches {
 			t.Errorf("%d batches, %v, %v", len(got), sent, err)
 		}
 	}
 }
 
-func TestMapFailureNamesTheRecord(t *testing.T) {
+func TestMapFailureNamesTheRecord(t *testing.T) { onEach(t, mapFailureNamesTheRecord) }
+
+func mapFailureNamesTheRecord(t *testing.T, c carrier) {
 	fail := func(port MapPort) (*pluginv1.Counters, error) {
 		for range 2 {
 			if _, err := port.Recv(); err != nil {
@@ -208,7 +284,7 @@ func TestMapFailureNamesTheRecord(t *testing.T) {
 		}
 		return nil, &Failure{Text: "boom \xff", Stack: "main.f()", HasRecord: true, Batch: 1, Row: 2}
 	}
-	s := start(t, fake{mapf: fail}.serve(t))
+	s := start(t, fake{mapf: fail}.serve(t, c))
 	var in []*rows.Records
 	for range 100 {
 		in = append(in, records("four", "four", strings.Repeat("x", 1<<20)))
@@ -230,7 +306,7 @@ func TestWhereOfOldBatches(t *testing.T) {
 	for range 3 * keepOffsets / (4 * len(r.Off)) / 1000 {
 		big := *r
 		big.Off = make([]int32, 1000*len(r.Off))
-		s.remember(&big)
+		s.remember(&big, false)
 	}
 	if n := len(s.origins); s.origins[0].Off != nil || s.origins[n-1].Off == nil || s.kept > keepOffsets {
 		t.Errorf("%d bytes of offsets are held for %d batches", s.kept, n)
@@ -244,9 +320,11 @@ func TestWhereOfOldBatches(t *testing.T) {
 }
 
 // Ends of a stream that are not the user's failure.
-func TestMapStreamEnds(t *testing.T) {
+func TestMapStreamEnds(t *testing.T) { onEach(t, mapStreamEnds) }
+
+func mapStreamEnds(t *testing.T, c carrier) {
 	gone := errs.New(errs.Unavailable, "no such thing")
-	for name, c := range map[string]struct {
+	for name, e := range map[string]struct {
 		f    func(MapPort) (*pluginv1.Counters, error)
 		kind errs.Kind
 	}{
@@ -263,19 +341,19 @@ func TestMapStreamEnds(t *testing.T) {
 			for range 50 {
 				in = append(in, records(strings.Repeat("x", 1<<20)))
 			}
-			_, sent, err := drive(t, start(t, fake{mapf: c.f}.serve(t)), in...)
+			_, sent, err := drive(t, start(t, fake{mapf: e.f}.serve(t, c)), in...)
 			if err == nil {
 				err = sent // the receiver saw a good end; the sender could not send
 			}
-			if errs.KindOf(err) != c.kind {
-				t.Errorf("ends with %v (%v), want %v", err, errs.KindOf(err), c.kind)
+			if errs.KindOf(err) != e.kind {
+				t.Errorf("ends with %v (%v), want %v", err, errs.KindOf(err), e.kind)
 			}
 		})
 	}
 	t.Run("cancelled while sending", func(t *testing.T) {
 		hold := make(chan struct{})
 		defer close(hold)
-		s := start(t, fake{mapf: func(MapPort) (*pluginv1.Counters, error) { <-hold; return nil, nil }}.serve(t))
+		s := start(t, fake{mapf: func(MapPort) (*pluginv1.Counters, error) { <-hold; return nil, nil }}.serve(t, c))
 		ctx, cancel := context.WithCancel(t.Context())
 		sent := make(chan error, 1)
 		go func() {
@@ -295,7 +373,7 @@ func TestMapStreamEnds(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	c := fake{}.serve(t)
+	c := fake{}.serve(t, carrier{})
 	d, err := c.Describe(t.Context(), &pluginv1.DescribeRequest{Protocols: []uint32{7, Protocol}})
 	if err != nil || d.GetStages()[0].GetName() != "fake" {
 		t.Errorf("described as %v, %v", d, err)
@@ -304,7 +382,7 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("an unknown protocol is %v", err)
 	}
 	bad := serve(t, NewServer(&pluginv1.DescribeResponse{Invalid: "wrong flag"}))
-	s, err := NewMap(t.Context(), bad, &pluginv1.MapStart{}, nil)
+	s, err := NewMap(t.Context(), bad, nil, &pluginv1.MapStart{}, nil)
 	if err == nil {
 		_, err = s.Recv()
 	}
@@ -373,23 +451,27 @@ func driveReduce(t *testing.T, s *ReduceStream, batches ...*rows.Batch) (got []a
 	}
 }
 
-func startReduce(t *testing.T, f fake) *ReduceStream {
+func startReduce(t testing.TB, c carrier, f fake) *ReduceStream {
 	t.Helper()
-	s, err := NewReduce(t.Context(), f.serve(t), f.Describe(), &pluginv1.ReduceStart{}, nil)
+	w := f.serve(t, c)
+	s, err := NewReduce(t.Context(), w, w.shared, f.Describe(), &pluginv1.ReduceStart{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.Close)
 	return s
 }
 
-func TestReduceStream(t *testing.T) {
+func TestReduceStream(t *testing.T) { onEach(t, reduceStream) }
+
+func reduceStream(t *testing.T, c carrier) {
 	f := fake{reducef: sums}
 	whole := &rows.Batch{}
 	for _, k := range []string{"x", "a", "a", "b"} {
 		whole.Append([]byte(k), []byte("v"))
 	}
 	part := &rows.Batch{KeyOff: whole.KeyOff[1:], Keys: whole.Keys, ValOff: whole.ValOff[1:], Vals: whole.Vals} // offsets above 0
-	got, err := driveReduce(t, startReduce(t, f), part)
+	got, err := driveReduce(t, startReduce(t, c, f), part)
 	if err != nil || len(got) != 1 {
 		t.Fatalf("%d batches, %v", len(got), err)
 	}
@@ -401,11 +483,13 @@ func TestReduceStream(t *testing.T) {
 	}
 }
 
-func TestReduceFailureNamesTheKey(t *testing.T) {
+func TestReduceFailureNamesTheKey(t *testing.T) { onEach(t, reduceFailureNamesTheKey) }
+
+func reduceFailureNamesTheKey(t *testing.T, c carrier) {
 	f := fake{reducef: func(ReducePort) (*pluginv1.Counters, error) {
 		return nil, &Failure{Text: "boom", HasRecord: true, Key: []byte("the key")}
 	}}
-	_, err := driveReduce(t, startReduce(t, f))
+	_, err := driveReduce(t, startReduce(t, c, f))
 	if errs.KindOf(err) != errs.UserCode || err.Error() != `reduce key "the key": boom` {
 		t.Errorf("the failure is %v", err)
 	}
@@ -416,7 +500,7 @@ func TestHostileRows(t *testing.T) {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, outSchema)
 	b.Field(0).(*array.StringBuilder).AppendValues([]string{"aa", "bb"}, nil)
 	b.Field(1).(*array.Int64Builder).AppendValues([]int64{1, 2}, nil)
-	good, err := batchMessage(b.NewRecordBatch())
+	good, err := batchMessage(nil, b.NewRecordBatch())
 	if err != nil {
 		t.Fatal(err)
 	}

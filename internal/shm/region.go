@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"unsafe"
 
 	"github.com/mrctl/mrctl/internal/errs"
 )
@@ -46,6 +47,16 @@ func (r *Region) Slice(segment uint32, offset, length uint64) ([]byte, error) {
 			segment, offset, length, r.Segments(), r.size))
 	}
 	return r.Segment(segment)[offset : offset+length : offset+length], nil
+}
+
+// Find gives the place of b, whose memory lies in one segment of this mapping. ok is false where it does not.
+func (r *Region) Find(b []byte) (segment uint32, offset uint64, ok bool) {
+	from := uintptr(unsafe.Pointer(unsafe.SliceData(b))) - uintptr(unsafe.Pointer(unsafe.SliceData(r.mem)))
+	if cap(b) == 0 || from >= uintptr(len(r.mem)) { // one below the region is a huge number
+		return 0, 0, false
+	}
+	segment, offset = uint32(from/uintptr(r.size)), uint64(from%uintptr(r.size))
+	return segment, offset, offset+uint64(len(b)) <= uint64(r.size)
 }
 
 // Pool hands out a fixed set of segments, one owner at a time.

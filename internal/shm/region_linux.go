@@ -73,3 +73,17 @@ func (r *Region) Close() error {
 	}
 	return err
 }
+
+// Drop gives the pages of segment i back to the system. It reads as zeros afterwards, on both sides.
+func (r *Region) Drop(i uint32) error {
+	return unix.Fallocate(int(r.file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(i)*int64(r.size), int64(r.size))
+}
+
+// Again maps the region once more, as another process would.
+func (r *Region) Again() (*Region, error) {
+	fd, err := unix.FcntlInt(r.file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, errs.E(errs.Unavailable, "shared memory", "", err)
+	}
+	return Attach(uintptr(fd), r.Segments(), r.size)
+}

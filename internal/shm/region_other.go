@@ -17,3 +17,9 @@ func Attach(fd uintptr, segments, size int) (*Region, error) { return nil, errUn
 
 // Close does nothing here.
 func (r *Region) Close() error { return nil }
+
+// Drop always fails here.
+func (r *Region) Drop(i uint32) error { return errUnsupported }
+
+// Again always fails here.
+func (r *Region) Again() (*Region, error) { return nil, errUnsupported }

@@ -32,6 +32,7 @@ type setting struct {
 	retry      bool   // every attempt fails once, half way
 	atOnce     bool   // all attempts at the same time
 	grpc       bool
+	shared     bool // over gRPC: through shared memory
 }
 
 const reversed = ^uint64(0)
@@ -53,6 +54,7 @@ func (s setting) String() string {
 	add(s.retry, "a retry of each attempt")
 	add(s.atOnce, "attempts at once")
 	add(s.grpc, "gRPC")
+	add(s.shared, "shared memory")
 	if len(parts) == 0 {
 		return "nothing special"
 	}
@@ -79,7 +81,7 @@ func run(ctx context.Context, p boundary.Program, records [][]byte, s setting) (
 	}
 	var r runner = local{p}
 	if s.grpc {
-		over, err := dial(p)
+		over, err := dial(ctx, p, s)
 		if err != nil {
 			return result{}, err
 		}

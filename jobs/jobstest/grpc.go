@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"google.golang.org/grpc"
@@ -14,6 +15,7 @@ import (
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/rows"
+	"github.com/mrctl/mrctl/internal/shm"
 )
 
 // remote runs attempts over gRPC, through the same code on both sides as a worker and a plugin.
@@ -23,15 +25,30 @@ type remote struct {
 	conn   *grpc.ClientConn
 	client pluginv1.PluginServiceClient
 	done   chan error
+	shared *boundary.Segments // nil: everything goes by the stream
+	theirs *shm.Region        // the plugin's mapping of it
 }
 
-func dial(p boundary.Program) (*remote, error) {
+// smallSegment is too small for some batches of a test, and large enough for others.
+const smallSegment = 4096
+
+func dial(ctx context.Context, p boundary.Program, s setting) (*remote, error) {
 	lis := bufconn.Listen(1 << 20)
-	r := &remote{stage: p.Describe(), server: boundary.NewGRPCServer(nil), done: make(chan error, 1)}
+	r := &remote{stage: p.Describe(), server: boundary.NewGRPCServer([]grpc.ServerOption{grpc.WaitForHandlers(true)}), done: make(chan error, 1)}
 	about := &pluginv1.DescribeResponse{Protocol: boundary.Protocol, Stages: []*pluginv1.Stage{r.stage}}
-	pluginv1.RegisterPluginServiceServer(r.server, boundary.NewServer(about, p))
-	go func() { r.done <- r.server.Serve(lis) }()
+	server := boundary.NewServer(about, p)
+	pluginv1.RegisterPluginServiceServer(r.server, server)
 	var err error
+	if s.shared {
+		if r.shared, err = boundary.NewSegments(max(s.splits, s.partitions, 1), smallSegment); err != nil {
+			return nil, err
+		}
+		server.Share(func() (_ *shm.Region, err error) {
+			r.theirs, err = r.shared.Region().Again()
+			return r.theirs, err
+		})
+	}
+	go func() { r.done <- r.server.Serve(lis) }()
 	r.conn, err = grpc.NewClient("passthrough:laws", append(boundary.DialOptions(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }))...)
@@ -41,6 +58,13 @@ func dial(p boundary.Program) (*remote, error) {
 		return nil, err
 	}
 	r.client = pluginv1.NewPluginServiceClient(r.conn)
+	if s.shared {
+		req := &pluginv1.DescribeRequest{Protocols: []uint32{boundary.Protocol}, Abilities: []string{boundary.Memfd}}
+		if _, err := r.client.Describe(ctx, req); err != nil {
+			r.close()
+			return nil, err
+		}
+	}
 	return r, nil
 }
 
@@ -48,10 +72,14 @@ func (r *remote) close() {
 	_ = r.conn.Close() // a connection within the process
 	r.server.Stop()
 	<-r.done
+	r.shared.Close()
+	if r.theirs != nil {
+		_ = r.theirs.Close() // as the process would
+	}
 }
 
 func (r *remote) mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.Records) (out []*boundary.Pairs, c *pluginv1.Counters, err error) {
-	s, err := boundary.NewMap(ctx, r.client, start, nil)
+	s, err := boundary.NewMap(ctx, r.client, r.shared, start, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -77,12 +105,21 @@ func (r *remote) mapTask(ctx context.Context, start *pluginv1.MapStart, in []row
 			<-sent
 			return nil, nil, err
 		}
-		out = append(out, b)
+		out = append(out, clone(b))
 	}
 }
 
+// clone copies a batch that is valid until the next one comes.
+func clone(b *boundary.Pairs) *boundary.Pairs {
+	own := *b
+	own.KeyOff, own.Keys = slices.Clone(b.KeyOff), slices.Clone(b.Keys)
+	own.ValOff, own.Vals = slices.Clone(b.ValOff), slices.Clone(b.Vals)
+	own.Parts = slices.Clone(b.Parts)
+	return &own
+}
+
 func (r *remote) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) (out []arrow.RecordBatch, err error) {
-	s, err := boundary.NewReduce(ctx, r.client, r.stage, start, nil)
+	s, err := boundary.NewReduce(ctx, r.client, r.shared, r.stage, start, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mrctl/mrctl/internal/shm"
 	"github.com/mrctl/mrctl/jobs"
 )
 
@@ -81,6 +82,9 @@ func laws(n int, seed uint64) []law {
 	} {
 		s.grpc = true
 		grpc = append(grpc, s)
+		if s.shared = shm.Supported; s.shared {
+			grpc = append(grpc, s)
+		}
 	}
 	return []law{
 		{"splits", "how the input is cut must not matter: Map may not look beyond its record",

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/internal/rows"
 )
 
 // feeder sends the records of a split to the plugin.
@@ -19,7 +20,12 @@ type feeder struct {
 
 // run sends everything. io.EOF means that the plugin has ended the stream.
 func (f *feeder) run(ctx context.Context) (err error) {
-	r, err := f.d.Open(ctx, f.m.Buffer, f.bad)
+	ended := false
+	r, err := f.d.Open(ctx, func(n int) *rows.Records {
+		b := f.m.Buffer(n)
+		ended = b == nil
+		return b
+	}, f.bad)
 	if err != nil {
 		return err
 	}
@@ -29,6 +35,9 @@ func (f *feeder) run(ctx context.Context) (err error) {
 		if err == io.EOF { // a wrapped EOF is input cut short, not its end
 			f.tally.BytesIn = uint64(r.Read())
 			return f.m.CloseSend()
+		}
+		if err != nil && ended {
+			return io.EOF
 		}
 		if err != nil {
 			return err

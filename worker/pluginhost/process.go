@@ -25,6 +25,7 @@ type Process struct {
 	plugin  *plugin.Client
 	runner  *runner
 	client  pluginv1.PluginServiceClient
+	shared  *boundary.Segments // nil: everything goes by the stream
 	about   *pluginv1.DescribeResponse
 
 	threads sync.WaitGroup
@@ -40,15 +41,15 @@ type Process struct {
 // Describe is what the plugin said of itself.
 func (p *Process) Describe() *pluginv1.DescribeResponse { return p.about }
 
-// Map opens the stream of a map attempt. It ends with ctx.
+// Map opens the stream of a map attempt. It ends with ctx, and must be closed.
 func (p *Process) Map(ctx context.Context, start *pluginv1.MapStart) (*boundary.MapStream, error) {
-	return boundary.NewMap(ctx, p.client, start, p.explain)
+	return boundary.NewMap(ctx, p.client, p.shared, start, p.explain)
 }
 
-// Reduce opens the stream of a reduce attempt. It ends with ctx.
+// Reduce opens the stream of a reduce attempt. It ends with ctx, and must be closed.
 func (p *Process) Reduce(ctx context.Context, start *pluginv1.ReduceStart) (*boundary.ReduceStream, error) {
 	stage := p.about.GetStages()[start.GetId().GetStage()]
-	return boundary.NewReduce(ctx, p.client, stage, start, p.explain)
+	return boundary.NewReduce(ctx, p.client, p.shared, stage, start, p.explain)
 }
 
 // Stderr is the last of what the plugin wrote to standard error (and output), at most 64 KiB.
@@ -139,6 +140,7 @@ func (p *Process) Close() error {
 		close(p.parked)
 		p.threads.Wait()
 		p.tail.close()
+		p.shared.Close()
 		err = errors.Join(err, os.RemoveAll(p.sockets))
 	})
 	return err

@@ -17,8 +17,12 @@ import (
 	"github.com/mrctl/mrctl/internal/boundary"
 )
 
-// parentFD is the descriptor on which a plugin notices that its worker is gone, as boundary.ParentPipe tells it.
-const parentFD = 3
+// The descriptors that a plugin inherits: one on which it notices that its worker is gone, as boundary.ParentPipe tells
+// it, and the memory it may share, as boundary.SegmentsFile does.
+const (
+	parentFD   = 3
+	segmentsFD = 4
+)
 
 // runner starts a plugin the way we want it; go-plugin's own would hand down standard input and the process group.
 type runner struct {
@@ -49,6 +53,10 @@ func (p *Process) newRunner(path string, s Spec) func(hclog.Logger, *exec.Cmd, s
 			return nil, err
 		}
 		cmd.ExtraFiles = []*os.File{given}
+		if p.shared != nil {
+			cmd.ExtraFiles = append(cmd.ExtraFiles, p.shared.File())
+			cmd.Env = append(cmd.Env, boundary.SegmentsFile+"="+p.shared.Setting(segmentsFD))
+		}
 		r := &runner{p: p, cmd: cmd, watched: watched, given: given, swept: make(chan struct{})}
 		if r.stdout, err = cmd.StdoutPipe(); err == nil {
 			r.stderr, err = cmd.StderrPipe()

@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
+	"go.uber.org/zap"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
@@ -26,6 +28,9 @@ type Spec struct {
 	Args    []string // the plugin's own flags
 	Scratch string   // a folder of its own to stand in; made here. What it writes to standard error goes to "stderr" in it
 	Profile string   // a file for a CPU profile of the plugin; "" for none
+	Slots   int      // attempts at once, for which memory is shared with the plugin; 0: none is
+	// PlainStream shares no memory: everything goes by the stream, as it does with a plugin or on a platform that cannot.
+	PlainStream bool
 }
 
 // longestSocketDir leaves room for the socket's name within the 108 bytes of a Unix address.
@@ -76,6 +81,11 @@ func (h *Host) start(ctx context.Context, s Spec) (*Process, error) {
 	if err := p.tail.logTo(filepath.Join(s.Scratch, "stderr")); err != nil {
 		return nil, errors.Join(errs.E(errs.Unavailable, "start plugin", path, err), os.Remove(sockets))
 	}
+	if s.Slots > 0 && !s.PlainStream {
+		if p.shared, err = boundary.NewSegments(s.Slots, boundary.SegmentSize); err != nil {
+			h.cfg.Log.Debug("batches go by the stream", zap.Error(err))
+		}
+	}
 	if err := p.launch(ctx, path, s, h.cfg.StartTimeout); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -119,7 +129,11 @@ func (p *Process) launch(ctx context.Context, path string, s Spec, timeout time.
 	p.client = r.client
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	about, err := p.client.Describe(ctx, &pluginv1.DescribeRequest{Protocols: []uint32{boundary.Protocol}})
+	req := &pluginv1.DescribeRequest{Protocols: []uint32{boundary.Protocol}}
+	if p.shared != nil {
+		req.Abilities = []string{boundary.Memfd}
+	}
+	about, err := p.client.Describe(ctx, req)
 	if err != nil {
 		if ctx.Err() != nil && context.Cause(ctx) == context.Canceled {
 			return ctx.Err()
@@ -127,6 +141,10 @@ func (p *Process) launch(ctx context.Context, path string, s Spec, timeout time.
 		return p.startError(p.explain(err), timeout)
 	}
 	p.about = about
+	if !slices.Contains(about.GetAbilities(), boundary.Memfd) {
+		p.shared.Close()
+		p.shared = nil
+	}
 	return nil
 }
 

@@ -585,12 +585,13 @@ func (x *Buffers) GetLengths() []uint64 {
 	return nil
 }
 
-// Where the body lies when it is not on the stream: a range of a shared segment.
+// Where the buffers of a batch lie when they are not on the stream: in one shared segment, each from its own offset in
+// bytes, for the length that the batch gives it. Offsets are multiples of 4. The segment is the receiver's until he gives
+// it back by a Credit.
 type Place struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Segment       uint32                 `protobuf:"varint,1,opt,name=segment,proto3" json:"segment,omitempty"`
-	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
-	Length        uint64                 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
+	Offsets       []uint64               `protobuf:"varint,2,rep,packed,name=offsets,proto3" json:"offsets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -632,18 +633,11 @@ func (x *Place) GetSegment() uint32 {
 	return 0
 }
 
-func (x *Place) GetOffset() uint64 {
+func (x *Place) GetOffsets() []uint64 {
 	if x != nil {
-		return x.Offset
+		return x.Offsets
 	}
-	return 0
-}
-
-func (x *Place) GetLength() uint64 {
-	if x != nil {
-		return x.Length
-	}
-	return 0
+	return nil
 }
 
 type MapRequest struct {
@@ -844,7 +838,11 @@ type MapStart struct {
 	// Bytes the plugin may hold for this attempt, its combiner included.
 	Memory uint64 `protobuf:"varint,3,opt,name=memory,proto3" json:"memory,omitempty"`
 	// Samples of bad records to send at most.
-	BadSamples    uint32 `protobuf:"varint,4,opt,name=bad_samples,json=badSamples,proto3" json:"bad_samples,omitempty"`
+	BadSamples uint32 `protobuf:"varint,4,opt,name=bad_samples,json=badSamples,proto3" json:"bad_samples,omitempty"`
+	// Shared segments of this attempt alone: those the worker sends batches in, and those the plugin may send batches in,
+	// all free at first. None: everything goes by the stream.
+	Down          []uint32 `protobuf:"varint,5,rep,packed,name=down,proto3" json:"down,omitempty"`
+	Up            []uint32 `protobuf:"varint,6,rep,packed,name=up,proto3" json:"up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -905,6 +903,20 @@ func (x *MapStart) GetBadSamples() uint32 {
 		return x.BadSamples
 	}
 	return 0
+}
+
+func (x *MapStart) GetDown() []uint32 {
+	if x != nil {
+		return x.Down
+	}
+	return nil
+}
+
+func (x *MapStart) GetUp() []uint32 {
+	if x != nil {
+		return x.Up
+	}
+	return nil
 }
 
 type InputBatch struct {
@@ -1739,10 +1751,13 @@ func (*ReduceRequest_End) isReduceRequest_Kind() {}
 func (*ReduceRequest_Credit) isReduceRequest_Kind() {}
 
 type ReduceStart struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            *TaskID                `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Partitions    uint32                 `protobuf:"varint,2,opt,name=partitions,proto3" json:"partitions,omitempty"`
-	Memory        uint64                 `protobuf:"varint,3,opt,name=memory,proto3" json:"memory,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Id         *TaskID                `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Partitions uint32                 `protobuf:"varint,2,opt,name=partitions,proto3" json:"partitions,omitempty"`
+	Memory     uint64                 `protobuf:"varint,3,opt,name=memory,proto3" json:"memory,omitempty"`
+	// As in MapStart.
+	Down          []uint32 `protobuf:"varint,4,rep,packed,name=down,proto3" json:"down,omitempty"`
+	Up            []uint32 `protobuf:"varint,5,rep,packed,name=up,proto3" json:"up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1796,6 +1811,20 @@ func (x *ReduceStart) GetMemory() uint64 {
 		return x.Memory
 	}
 	return 0
+}
+
+func (x *ReduceStart) GetDown() []uint32 {
+	if x != nil {
+		return x.Down
+	}
+	return nil
+}
+
+func (x *ReduceStart) GetUp() []uint32 {
+	if x != nil {
+		return x.Up
+	}
+	return nil
 }
 
 type GroupBatch struct {
@@ -2146,11 +2175,10 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\ais_bool\x18\x04 \x01(\bR\x06isBool\"7\n" +
 	"\aBuffers\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\rR\x04rows\x12\x18\n" +
-	"\alengths\x18\x02 \x03(\x04R\alengths\"Q\n" +
+	"\alengths\x18\x02 \x03(\x04R\alengths\";\n" +
 	"\x05Place\x12\x18\n" +
-	"\asegment\x18\x01 \x01(\rR\asegment\x12\x16\n" +
-	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x16\n" +
-	"\x06length\x18\x03 \x01(\x04R\x06length\"\xd5\x01\n" +
+	"\asegment\x18\x01 \x01(\rR\asegment\x12\x18\n" +
+	"\aoffsets\x18\x02 \x03(\x04R\aoffsets\"\xd5\x01\n" +
 	"\n" +
 	"MapRequest\x12+\n" +
 	"\x05start\x18\x01 \x01(\v2\x13.plugin.v1.MapStartH\x00R\x05start\x12-\n" +
@@ -2163,7 +2191,7 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\rR\x05stage\x12\x12\n" +
 	"\x04task\x18\x03 \x01(\rR\x04task\x12\x18\n" +
-	"\aattempt\x18\x04 \x01(\rR\aattempt\"\x86\x01\n" +
+	"\aattempt\x18\x04 \x01(\rR\aattempt\"\xaa\x01\n" +
 	"\bMapStart\x12!\n" +
 	"\x02id\x18\x01 \x01(\v2\x11.plugin.v1.TaskIDR\x02id\x12\x1e\n" +
 	"\n" +
@@ -2171,7 +2199,9 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"partitions\x12\x16\n" +
 	"\x06memory\x18\x03 \x01(\x04R\x06memory\x12\x1f\n" +
 	"\vbad_samples\x18\x04 \x01(\rR\n" +
-	"badSamples\"\x9f\x02\n" +
+	"badSamples\x12\x12\n" +
+	"\x04down\x18\x05 \x03(\rR\x04down\x12\x0e\n" +
+	"\x02up\x18\x06 \x03(\rR\x02up\"\x9f\x02\n" +
 	"\n" +
 	"InputBatch\x12,\n" +
 	"\abuffers\x18\x01 \x01(\v2\x12.plugin.v1.BuffersR\abuffers\x124\n" +
@@ -2242,13 +2272,15 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x03end\x18\x03 \x01(\v2\x0e.plugin.v1.EndH\x00R\x03end\x12+\n" +
 	"\x06credit\x18\x04 \x01(\v2\x11.plugin.v1.CreditH\x00R\x06credit\x12\x12\n" +
 	"\x04body\x18\x0f \x01(\fR\x04bodyB\x06\n" +
-	"\x04kind\"h\n" +
+	"\x04kind\"\x8c\x01\n" +
 	"\vReduceStart\x12!\n" +
 	"\x02id\x18\x01 \x01(\v2\x11.plugin.v1.TaskIDR\x02id\x12\x1e\n" +
 	"\n" +
 	"partitions\x18\x02 \x01(\rR\n" +
 	"partitions\x12\x16\n" +
-	"\x06memory\x18\x03 \x01(\x04R\x06memory\"\xa1\x01\n" +
+	"\x06memory\x18\x03 \x01(\x04R\x06memory\x12\x12\n" +
+	"\x04down\x18\x04 \x03(\rR\x04down\x12\x0e\n" +
+	"\x02up\x18\x05 \x03(\rR\x02up\"\xa1\x01\n" +
 	"\n" +
 	"GroupBatch\x12,\n" +
 	"\abuffers\x18\x01 \x01(\v2\x12.plugin.v1.BuffersR\abuffers\x12\x1c\n" +

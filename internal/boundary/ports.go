@@ -1,0 +1,178 @@
+package boundary
+
+import (
+	"errors"
+	"io"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/errs"
+)
+
+// mapPort is the plugin's end of a map stream.
+type mapPort struct {
+	stream  pluginv1.PluginService_MapServer
+	in      *inlet[*pluginv1.MapRequest]
+	batches uint64
+	ended   bool
+}
+
+func (p *mapPort) Recv() (*Input, error) {
+	if p.ended {
+		return nil, io.EOF
+	}
+	m, err := p.in.next()
+	if err != nil {
+		return nil, err
+	}
+	switch k := m.GetKind().(type) {
+	case *pluginv1.MapRequest_End:
+		p.ended = true
+		return nil, io.EOF
+	case *pluginv1.MapRequest_Batch:
+		bufs, err := p.buffers(k.Batch, m.GetBody())
+		if err != nil {
+			return nil, err
+		}
+		recs, err := recordsOf(k.Batch, bufs)
+		p.batches++
+		return &Input{Number: p.batches - 1, Records: recs}, err
+	}
+	return nil, errs.New(errs.Invalid, "a %T in a map stream", m.GetKind())
+}
+
+// buffers gives the buffers of a batch in memory of their own, and its segment back.
+func (p *mapPort) buffers(b *pluginv1.InputBatch, body []byte) ([][]byte, error) {
+	lengths := b.GetBuffers().GetLengths()
+	place := b.GetPlace()
+	if place == nil {
+		return join(lengths, b.GetBodyLength(), body, p.in.body)
+	}
+	bufs, err := p.in.lift(place, lengths)
+	if err != nil {
+		return nil, err
+	}
+	c := &pluginv1.Credit{Segments: []uint32{place.GetSegment()}}
+	return bufs, p.stream.Send(&pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Credit{Credit: c}})
+}
+
+func (p *mapPort) Send(b *Pairs) error {
+	bufs := pairBuffers(b)
+	lengths, total := lengthsOf(bufs...)
+	batch := &pluginv1.PairBatch{
+		Buffers: &pluginv1.Buffers{Rows: uint32(b.Len()), Lengths: lengths},
+		Sorted:  b.Sorted, Partition: uint32(b.Partition), BodyLength: total,
+	}
+	head := &pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Batch{Batch: batch}}
+	id, mem, ok, err := p.in.segment(room(bufs...))
+	if err != nil {
+		return err
+	}
+	if ok {
+		batch.Place = lay(id, mem, bufs...)
+		b.Reset()
+		b.Parts, b.Sorted, b.Partition = b.Parts[:0], false, 0
+		return p.stream.Send(head)
+	}
+	bodies := cut(bufs...)
+	*b = Pairs{}
+	head.Body = bodies[0]
+	if err := p.stream.Send(head); err != nil {
+		return err
+	}
+	for _, body := range bodies[1:] {
+		if err := p.stream.Send(&pluginv1.MapResponse{Body: body}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *mapPort) Progress(records uint64) error {
+	return p.stream.Send(&pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Progress{Progress: &pluginv1.Progress{Records: records}}})
+}
+
+// reducePort is the plugin's end of a reduce stream.
+type reducePort struct {
+	stream pluginv1.PluginService_ReduceServer
+	in     *inlet[*pluginv1.ReduceRequest]
+	ended  bool
+}
+
+func (p *reducePort) Recv() (*Group, error) {
+	if p.ended {
+		return nil, io.EOF
+	}
+	m, err := p.in.next()
+	if err != nil {
+		return nil, err
+	}
+	switch k := m.GetKind().(type) {
+	case *pluginv1.ReduceRequest_End:
+		p.ended = true
+		return nil, io.EOF
+	case *pluginv1.ReduceRequest_Batch:
+		bufs, err := p.buffers(k.Batch, m.GetBody())
+		if err != nil {
+			return nil, err
+		}
+		b, err := batchOf(k.Batch.GetBuffers().GetRows(), bufs)
+		return &Group{Batch: b, Continues: k.Batch.GetContinues()}, err
+	}
+	return nil, errs.New(errs.Invalid, "a %T in a reduce stream", m.GetKind())
+}
+
+// buffers is as mapPort's.
+func (p *reducePort) buffers(b *pluginv1.GroupBatch, body []byte) ([][]byte, error) {
+	lengths := b.GetBuffers().GetLengths()
+	place := b.GetPlace()
+	if place == nil {
+		return join(lengths, b.GetBodyLength(), body, p.in.body)
+	}
+	bufs, err := p.in.lift(place, lengths)
+	if err != nil {
+		return nil, err
+	}
+	c := &pluginv1.Credit{Segments: []uint32{place.GetSegment()}}
+	return bufs, p.stream.Send(&pluginv1.ReduceResponse{Kind: &pluginv1.ReduceResponse_Credit{Credit: c}})
+}
+
+func (p *reducePort) Send(rec arrow.RecordBatch) error {
+	id, mem, shared, err := p.in.segment(0)
+	if err != nil {
+		return err
+	}
+	msg, err := batchMessage(mem, rec)
+	if err != nil {
+		return err
+	}
+	batch := &pluginv1.OutputBatch{Rows: uint32(rec.NumRows()), BodyLength: uint64(len(msg))}
+	head := &pluginv1.ReduceResponse{Kind: &pluginv1.ReduceResponse_Batch{Batch: batch}}
+	if shared {
+		if &msg[0] == &mem[0] { // else it outgrew the segment
+			batch.Place = &pluginv1.Place{Segment: id, Offsets: []uint64{0}}
+			return p.stream.Send(head)
+		}
+		p.in.unused(id)
+	}
+	bodies := cut(msg)
+	head.Body = bodies[0]
+	if err := p.stream.Send(head); err != nil {
+		return err
+	}
+	for _, body := range bodies[1:] {
+		if err := p.stream.Send(&pluginv1.ReduceResponse{Body: body}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cutOff turns the end of a stream where more was due into an error.
+func cutOff(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errs.New(errs.Unavailable, "the worker closed the stream early")
+	}
+	return err
+}
