@@ -81,13 +81,27 @@ func (r Report) notes(w io.Writer) {
 		if len(c.Sides) > 0 && c.MemoryLimit > 0 && c.Sides[0].Peak > c.MemoryLimit {
 			notes = append(notes, fmt.Sprintf("%s: held %s, above its limit of %d MiB", c.Case, peak(c.Sides[0]), c.MemoryLimit>>20))
 		}
-		for _, s := range c.Skipped {
-			notes = append(notes, fmt.Sprintf("%s: without %s: %s", c.Case, s.What, s.Why))
-		}
+		notes = append(notes, c.skipped()...)
 	}
 	if len(notes) > 0 {
 		fmt.Fprintf(w, "\n%s\n", strings.Join(notes, "\n"))
 	}
+}
+
+// skipped names what was not run, all with one reason in one line.
+func (c Result) skipped() (notes []string) {
+	var reasons []string
+	names := map[string][]string{}
+	for _, s := range c.Skipped {
+		if names[s.Why] == nil {
+			reasons = append(reasons, s.Why)
+		}
+		names[s.Why] = append(names[s.Why], s.What)
+	}
+	for _, why := range reasons {
+		notes = append(notes, fmt.Sprintf("%s: without %s: %s", c.Case, strings.Join(names[why], ", "), why))
+	}
+	return notes
 }
 
 func (c Result) side(name string) Side {
