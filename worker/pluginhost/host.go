@@ -16,7 +16,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,14 +41,14 @@ type Config struct {
 type Host struct {
 	cfg Config
 
-	mu       sync.Mutex
-	verified map[string]identity // guarded by mu; by digest: the file whose bytes were checked
+	// fetching holds a value while somebody fetches: a lock that who gives up need not wait for.
+	fetching chan struct{}
+	verified map[string]os.FileInfo // by digest: the file whose bytes were checked; who fetches owns it
 }
 
-// identity tells a file that was checked from one that has been put in its place.
-type identity struct {
-	size int64
-	mod  time.Time
+// unchanged tells a file that was checked from one that has been put in its place.
+func unchanged(checked, now os.FileInfo) bool {
+	return checked != nil && os.SameFile(checked, now) && checked.Size() == now.Size() && checked.ModTime().Equal(now.ModTime())
 }
 
 // New makes a Host.
@@ -60,7 +59,7 @@ func New(cfg Config) *Host {
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
 	}
-	return &Host{cfg: cfg, verified: map[string]identity{}}
+	return &Host{cfg: cfg, fetching: make(chan struct{}, 1), verified: map[string]os.FileInfo{}}
 }
 
 // Fetch gives the path of the plugin with a digest (sha256 in hex), getting it from the store if it is not here. The
@@ -68,10 +67,14 @@ func New(cfg Config) *Host {
 // store is errs.NotFound, other bytes than the digest's are errs.Corrupt.
 func (h *Host) Fetch(ctx context.Context, digest string) (string, error) {
 	path := filepath.Join(h.cfg.Dir, digest)
-	h.mu.Lock()
-	defer h.mu.Unlock() // one download at a time: workers need one plugin a job
+	select { // one download at a time: workers need one plugin a job
+	case h.fetching <- struct{}{}:
+		defer func() { <-h.fetching }()
+	case <-ctx.Done():
+		return "", fmt.Errorf("fetch plugin %s: %w", short(digest), ctx.Err())
+	}
 	if st, err := os.Stat(path); err == nil {
-		if h.verified[digest] == (identity{st.Size(), st.ModTime()}) {
+		if unchanged(h.verified[digest], st) {
 			return path, nil
 		}
 		if err := h.verify(path, digest); err == nil {
@@ -105,7 +108,7 @@ func (h *Host) remember(path, digest string, sum []byte) error {
 	if err != nil {
 		return err
 	}
-	h.verified[digest] = identity{st.Size(), st.ModTime()}
+	h.verified[digest] = st
 	return nil
 }
 

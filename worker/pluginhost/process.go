@@ -26,6 +26,8 @@ type Process struct {
 	runner  *runner
 	client  pluginv1.PluginServiceClient
 	about   *pluginv1.DescribeResponse
+	// started ends the time in which the end of the start's context kills the process; nil before there is one.
+	started func() bool
 
 	threads sync.WaitGroup
 	parked  chan struct{} // closed by Close: the starting thread may end

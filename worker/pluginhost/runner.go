@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,12 +31,16 @@ type runner struct {
 	// watched is the end of the pipe that the plugin watches the other end of.
 	watched *os.File
 	given   *os.File
+	// giveUp makes the end of the context of the start kill the process, until the function it returns is called.
+	giveUp func() (done func() bool)
+	over   chan struct{} // closed when the process may be waited for
+	killed atomic.Bool   // by us
 }
 
 var _ hostrunner.Runner = (*runner)(nil)
 
 // newRunner makes the function that go-plugin calls with what the handshake needs in the environment.
-func (p *Process) newRunner(path string, s Spec) func(hclog.Logger, *exec.Cmd, string) (hostrunner.Runner, error) {
+func (p *Process) newRunner(ctx context.Context, path string, s Spec) func(hclog.Logger, *exec.Cmd, string) (hostrunner.Runner, error) {
 	return func(_ hclog.Logger, want *exec.Cmd, _ string) (hostrunner.Runner, error) {
 		cmd := exec.Command(path, s.Args...)
 		cmd.Dir = s.Scratch
@@ -46,7 +51,8 @@ func (p *Process) newRunner(path string, s Spec) func(hclog.Logger, *exec.Cmd, s
 			return nil, err
 		}
 		cmd.ExtraFiles = []*os.File{given}
-		r := &runner{p: p, cmd: cmd, watched: watched, given: given}
+		r := &runner{p: p, cmd: cmd, watched: watched, given: given, over: make(chan struct{})}
+		r.giveUp = func() func() bool { return context.AfterFunc(ctx, func() { _ = r.Kill(ctx) }) }
 		if r.stdout, err = cmd.StdoutPipe(); err == nil {
 			r.stderr, err = cmd.StderrPipe()
 		}
@@ -68,6 +74,8 @@ func (r *runner) Start(ctx context.Context) error {
 	for try := 0; ; try++ {
 		err := r.cmd.Start()
 		if err == nil {
+			r.p.threads.Go(r.watch)
+			r.p.started = r.giveUp()
 			return nil
 		}
 		if !errors.Is(err, syscall.ETXTBSY) || try == busyTries || ctx.Err() != nil {
@@ -82,9 +90,32 @@ func (r *runner) Start(ctx context.Context) error {
 			r.stderr, err = again.StderrPipe()
 		}
 		if err != nil {
+			r.letGo()
 			return err
 		}
 		r.cmd = again
+	}
+}
+
+// lastWords is how long the pipes of a process that has ended may stay open in other hands.
+const lastWords = 500 * time.Millisecond
+
+// watch ends what the process leaves behind: the rest of its group, and its pipes if a process that has left the group
+// holds them. go-plugin waits for the end of the pipes before it waits for the process.
+func (r *runner) watch() {
+	seen := awaitExit(r.cmd.Process.Pid)
+	if seen {
+		_ = kill(r.cmd.Process) // mostly there is nobody
+	}
+	close(r.over)
+	if !seen {
+		return
+	}
+	select {
+	case <-r.p.exited:
+	case <-time.After(lastWords):
+		_ = r.stdout.Close()
+		_ = r.stderr.Close()
 	}
 }
 
@@ -95,18 +126,21 @@ func (r *runner) letGo() { _ = r.watched.Close() }
 
 // Wait waits for the end of the process.
 func (r *runner) Wait(context.Context) error {
+	<-r.over
 	err := r.cmd.Wait()
 	r.letGo()
-	r.p.gone(ending(r.cmd.ProcessState))
+	r.p.gone(r.ending(r.cmd.ProcessState))
 	return err
 }
 
 // ending says how a process ended, for its author.
-func ending(s *os.ProcessState) string {
+func (r *runner) ending(s *os.ProcessState) string {
 	ws, ok := s.Sys().(syscall.WaitStatus)
 	switch {
 	case !ok:
 		return s.String()
+	case ws.Signaled() && r.killed.Load():
+		return "it was ended by the worker"
 	case ws.Signaled() && ws.Signal() == syscall.SIGKILL:
 		return "it was killed (signal 9), as the kernel does when memory runs out"
 	case ws.Signaled():
@@ -117,9 +151,10 @@ func ending(s *os.ProcessState) string {
 
 // Kill kills the process and all it started.
 func (r *runner) Kill(context.Context) error {
-	if r.cmd.Process == nil {
-		return nil
+	if dead, _ := r.p.Exited(); dead || r.cmd.Process == nil {
+		return nil // its id may be another's by now
 	}
+	r.killed.Store(true)
 	err := kill(r.cmd.Process)
 	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, syscall.ESRCH) {
 		return nil

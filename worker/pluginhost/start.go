@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -97,30 +98,35 @@ func (p *Process) launch(ctx context.Context, path string, s Spec, timeout time.
 	result := make(chan started, 1)
 	p.threads.Go(func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
-		c, err := p.dial(path, s, timeout)
+		c, err := p.dial(ctx, path, s, timeout)
 		result <- started{c, err}
 		<-p.parked
 	})
-	r := <-result // within timeout
-	if r.err != nil {
-		return p.startError(r.err, timeout)
-	}
-	p.client = r.client
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	about, err := p.client.Describe(ctx, &pluginv1.DescribeRequest{Protocols: []uint32{boundary.Protocol}})
-	if err != nil {
-		if ctx.Err() != nil && context.Cause(ctx) == context.Canceled {
-			return ctx.Err()
+	r := <-result // within timeout, or soon after the end of ctx
+	err := r.err
+	if err == nil {
+		p.client = r.client
+		asking, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		p.about, err = p.client.Describe(asking, &pluginv1.DescribeRequest{Protocols: []uint32{boundary.Protocol}})
+		if err != nil && ctx.Err() == nil {
+			err = p.explain(err)
 		}
-		return p.startError(p.explain(err), timeout)
 	}
-	p.about = about
+	if p.started != nil {
+		p.started() // it lives on without ctx
+	}
+	switch {
+	case ctx.Err() != nil: // it has been killed, or may have been
+		return errs.E(errs.KindOf(ctx.Err()), "start plugin", p.name, ctx.Err())
+	case err != nil:
+		return p.startError(err, timeout)
+	}
 	return nil
 }
 
 // dial runs the handshake of go-plugin.
-func (p *Process) dial(path string, s Spec, timeout time.Duration) (pluginv1.PluginServiceClient, error) {
+func (p *Process) dial(ctx context.Context, path string, s Spec, timeout time.Duration) (pluginv1.PluginServiceClient, error) {
 	p.plugin = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:     boundary.Handshake,
 		Plugins:             plugin.PluginSet{boundary.Name: &boundary.Glue{}},
@@ -134,7 +140,7 @@ func (p *Process) dial(path string, s Spec, timeout time.Duration) (pluginv1.Plu
 		SyncStdout:          p.tail,
 		SyncStderr:          p.tail,
 		PluginLogBufferSize: 16 << 10,
-		RunnerFunc:          p.newRunner(path, s),
+		RunnerFunc:          p.newRunner(ctx, path, s),
 	})
 	conn, err := p.plugin.Client()
 	if err != nil {
@@ -153,13 +159,28 @@ func (p *Process) dial(path string, s Spec, timeout time.Duration) (pluginv1.Plu
 
 // startError says why a plugin did not start, in words for its author.
 func (p *Process) startError(err error, timeout time.Duration) error {
+	for _, scarce := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE} {
+		if errors.Is(err, scarce) {
+			return errs.E(errs.Unavailable, "start plugin", p.name, err) // this worker's trouble, not the plugin's
+		}
+	}
 	why := err
 	text := err.Error()
+	_, said, unexpected := strings.Cut(text, "Unrecognized remote plugin message: ")
+	said, _, _ = strings.Cut(said, "\n")
 	switch {
+	case unexpected && said != "":
+		why = fmt.Errorf("it wrote %q to standard output where jobs.Main would have answered: it is not a plugin, or writes before its main calls jobs.Main", said)
 	case strings.Contains(text, "timeout while waiting for plugin to start"), errors.Is(err, context.DeadlineExceeded), errs.Is(err, errs.Unavailable):
 		why = fmt.Errorf("it did not answer within %v: does its main call jobs.Main before anything slow?", timeout)
-	case strings.Contains(text, "exited before we could connect"), strings.Contains(text, "Unrecognized remote plugin message"):
+	case strings.Contains(text, "exited before we could connect"), unexpected:
 		why = errors.New("it is not a plugin: it must be a program for this platform whose main calls jobs.Main")
+	}
+	if p.runner != nil && p.runner.running() { // it has ended or been killed: how is known in a moment
+		select {
+		case <-p.exited:
+		case <-time.After(noticing):
+		}
 	}
 	if dead, how := p.Exited(); dead && how != "" {
 		why = fmt.Errorf("%w (%s)", why, how)
