@@ -19,6 +19,10 @@ type attempt struct {
 	order *sessionv1.Start
 	stop  context.CancelCauseFunc
 	began time.Time
+	ended chan struct{} // closed when nothing of it is under way
+	// released says that its job has been forgotten: how it ends is of no interest, what it made is in the way. Guarded by
+	// Agent.mu.
+	released bool
 
 	records, bytes, total atomic.Int64 // progress
 }
@@ -40,9 +44,10 @@ func (a *Agent) start(order *sessionv1.Start) {
 		return
 	}
 	ctx, stop := context.WithCancelCause(a.base)
-	at := &attempt{id: order.Id, order: order, stop: stop, began: time.Now()}
+	at := &attempt{id: order.Id, order: order, stop: stop, began: time.Now(), ended: make(chan struct{})}
 	a.attempts[k] = at
 	a.work.Go(func() {
+		defer close(at.ended)
 		defer stop(nil)
 		report, run := a.execute(ctx, at)
 		a.ended(at, report, run)
@@ -68,9 +73,13 @@ func (a *Agent) stop(order *sessionv1.Stop) {
 func (a *Agent) ended(at *attempt, r *sessionv1.Report, run string) {
 	k := keyOf(at.id)
 	a.mu.Lock()
-	delete(a.attempts, k)
-	a.reports[k] = r
-	if run != "" {
+	if a.attempts[k] == at {
+		delete(a.attempts, k)
+	}
+	if !at.released {
+		a.reports[k] = r
+	}
+	if run != "" && !at.released {
 		a.held[k] = heldRun{path: run, wire: &sessionv1.Held{Id: at.id, Digest: r.Digest, Tally: r.Tally}}
 	}
 	a.mu.Unlock()

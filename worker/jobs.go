@@ -55,7 +55,9 @@ func (a *Agent) job(ctx context.Context, id string) (*job, error) {
 		j.err = a.read(ctx, j)
 		if j.err != nil {
 			a.mu.Lock()
-			delete(a.jobs, id)
+			if a.jobs[id] == j { // else it has been released, and perhaps read again
+				delete(a.jobs, id)
+			}
 			a.mu.Unlock()
 		}
 		close(j.ready)
@@ -93,6 +95,9 @@ func (a *Agent) read(ctx context.Context, j *job) error {
 func (a *Agent) plugin(ctx context.Context, j *job) (*pluginhost.Process, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if ctx.Err() != nil { // while it waited for its turn
+		return nil, context.Cause(ctx)
+	}
 	if j.over {
 		return nil, errs.New(errs.Canceled, "job %s has been released", j.id)
 	}
@@ -127,9 +132,13 @@ func (a *Agent) release(id string) {
 	a.mu.Lock()
 	j := a.jobs[id]
 	delete(a.jobs, id)
+	var ending []*attempt
 	for k, at := range a.attempts {
 		if k.job == id {
+			at.released = true
 			at.stop(errStopped)
+			ending = append(ending, at)
+			delete(a.attempts, k)
 		}
 	}
 	for k := range a.reports {
@@ -147,13 +156,14 @@ func (a *Agent) release(id string) {
 		return
 	}
 	a.work.Go(func() {
-		if err := a.closeJob(j); err != nil {
+		if err := a.closeJob(j, ending); err != nil {
 			a.log.Warn("scratch left behind", zap.String("job", id), zap.Error(err)) // swept when the worker ends
 		}
 	})
 }
 
-func (a *Agent) closeJob(j *job) error {
+// closeJob ends a job's plugin and removes its scratch, once the attempts that are ending write to it no more.
+func (a *Agent) closeJob(j *job, ending []*attempt) error {
 	<-j.ready
 	j.mu.Lock()
 	j.over = true
@@ -163,6 +173,9 @@ func (a *Agent) closeJob(j *job) error {
 	var err error
 	if p != nil {
 		err = p.Close()
+	}
+	for _, at := range ending {
+		<-at.ended
 	}
 	return errors.Join(err, os.RemoveAll(j.scratch))
 }
@@ -174,7 +187,7 @@ func (a *Agent) closeJobs() error {
 	a.mu.Unlock()
 	var all []error
 	for _, j := range left {
-		all = append(all, a.closeJob(j))
+		all = append(all, a.closeJob(j, nil))
 	}
 	return errors.Join(all...)
 }

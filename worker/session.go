@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,9 +30,14 @@ const (
 // sessions attaches to one leader after the other until ctx ends.
 func (a *Agent) sessions(ctx context.Context) {
 	pause := firstPause
+	known := a.cfg.Leader // tried once: who leads next says the lease
 	for ctx.Err() == nil {
 		began := time.Now()
-		addr, err := a.findLeader(ctx)
+		addr, err := known, error(nil)
+		if known == "" {
+			addr, err = a.findLeader(ctx)
+		}
+		known = ""
 		if err == nil {
 			err = a.attach(ctx, addr)
 		}
@@ -51,9 +57,6 @@ func (a *Agent) sessions(ctx context.Context) {
 }
 
 func (a *Agent) findLeader(ctx context.Context) (string, error) {
-	if a.cfg.Leader != "" {
-		return a.cfg.Leader, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	rec, err := ledger.ReadLease(ctx, a.cfg.Store)
@@ -97,7 +100,11 @@ func (a *Agent) attach(ctx context.Context, addr string) error {
 	}
 	a.log.Info("attached", zap.String("leader", addr), zap.Uint64("epoch", welcome.Epoch))
 	received := make(chan error, 1)
-	go func() { received <- a.receive(stream) }() // ends with the stream, which cancel ends
+	var receiving sync.WaitGroup
+	receiving.Go(func() { received <- a.receive(stream) })
+	// No order of this session is obeyed after it: not beside those of the next, and none once Run waits for attempts.
+	defer receiving.Wait()
+	defer cancel()
 	return a.talk(ctx, stream, time.Duration(w.HeartbeatNanos), received)
 }
 

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -199,6 +200,11 @@ func (p *Process) startError(err error, timeout time.Duration) error {
 		garble = "Unrecognized remote plugin message: "
 		advice = "a plugin is a program for this platform whose main calls jobs.Main"
 	)
+	for _, scarce := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE} {
+		if errors.Is(err, scarce) {
+			return errs.E(errs.Unavailable, "start plugin", p.name, err) // this worker's trouble, not the plugin's
+		}
+	}
 	why, text := err, err.Error()
 	switch {
 	case strings.Contains(text, late), errors.Is(err, context.DeadlineExceeded), errs.Is(err, errs.Unavailable):
