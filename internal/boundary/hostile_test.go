@@ -177,9 +177,9 @@ func TestWritesAfterHandingOver(t *testing.T) {
 		return s.Send(done())
 	}}
 	s := start(t, h.serve(t))
-	go func() { // joined by Recv: it ends once the plugin is done
-		_ = s.Send(t.Context(), records("x"))
-	}()
+	if err := s.Send(t.Context(), records("x")); err != nil {
+		t.Fatal(err)
+	}
 	p, err := s.Recv()
 	if err != nil {
 		t.Fatal(err)
