@@ -1,12 +1,14 @@
 // Package boundary carries batches between a worker and a plugin. Both ends are here, so that they cannot drift apart:
 // Server and its ports for the plugin, MapStream and ReduceStream for the worker, and Local for both in one process.
 //
-// What goes over is bulk: about 1 MiB a batch, never a call for a record. A body is a few raw buffers one after
+// What goes over is bulk: about 1 MiB a batch, never a call for a record. The buffers of a batch lie in a segment of
+// memory that both sides map (Segments), and the stream carries their place; who was sent a segment gives it back by a
+// credit. Where nothing is shared, or a batch is larger than a segment, its body goes by the stream: the buffers one after
 // another, cut into messages of at most frame.MaxBody. Integers are little-endian, as in Arrow on the machines we know.
 //
-// Two rules keep an attempt from waiting for itself. A worker receives what comes up from one goroutine while it sends
-// from another; so a plugin may write before it has read. And a buffer that was sent is not used again: the transport
-// may still be reading it.
+// Three rules keep an attempt from waiting for itself. A worker receives what comes up from one goroutine while it sends
+// from another, and gives credits from a third; so a plugin may write before it has read. A plugin that waits for a
+// segment reads on meanwhile (inlet). And a buffer that was sent is not used again: the other side may be reading it.
 package boundary
 
 import (

@@ -14,8 +14,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -137,18 +139,25 @@ func self() string {
 }
 
 func spec(scratch, mode string) Spec {
-	s := Spec{Job: "test", Path: self(), Scratch: scratch}
+	s := Spec{Job: "test", Path: self(), Scratch: scratch, Slots: 2}
 	if mode != "" {
 		s.Args = []string{"-mode=" + mode}
 	}
 	return s
 }
 
-func started(t *testing.T, mode string) *Process {
+func started(t *testing.T, mode string) *Process { return startedOver(t, mode, false) }
+
+func startedOver(t *testing.T, mode string, plain bool) *Process {
 	t.Helper()
-	p, err := New(Config{}).Start(t.Context(), spec(t.TempDir(), mode))
+	spec := spec(t.TempDir(), mode)
+	spec.PlainStream = plain
+	p, err := New(Config{}).Start(t.Context(), spec)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if (p.shared == nil) != plain {
+		t.Errorf("memory shared is %v, the plain stream was asked for is %v", p.shared, plain)
 	}
 	t.Cleanup(func() {
 		if err := p.Close(); err != nil {
@@ -158,6 +167,13 @@ func started(t *testing.T, mode string) *Process {
 	return p
 }
 
+// overEach runs a test with batches in shared memory and on the stream.
+func overEach(t *testing.T, f func(t *testing.T, plain bool)) {
+	for _, plain := range []bool{false, true} {
+		t.Run(fmt.Sprintf("plain=%v", plain), func(t *testing.T) { f(t, plain) })
+	}
+}
+
 // mapLines runs one map attempt over lines and gives the keys that come out.
 func mapLines(ctx context.Context, p *Process, lines ...string) ([]string, error) {
 	s, err := p.Map(ctx, &pluginv1.MapStart{Partitions: 1})
@@ -165,17 +181,22 @@ func mapLines(ctx context.Context, p *Process, lines ...string) ([]string, error
 		return nil, err
 	}
 	defer s.Close()
-	go func() {
-		b := s.Buffer(100)
-		b.Off = append(b.Off, 0)
-		for _, l := range lines {
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	sending.Go(func() {
+		for _, l := range lines { // a batch of each
+			b := s.Buffer(len(l))
+			if b == nil {
+				return // the stream has ended
+			}
 			b.Data = append(b.Data, l...)
-			b.Off = append(b.Off, int32(len(b.Data)))
+			b.Off = append(b.Off, 0, int32(len(l)))
+			if s.Send(ctx, b) != nil {
+				return
+			}
 		}
-		if s.Send(ctx, b) == nil {
-			_ = s.CloseSend()
-		}
-	}()
+		_ = s.CloseSend()
+	})
 	var keys []string
 	for {
 		b, err := s.Recv()
@@ -192,19 +213,24 @@ func mapLines(ctx context.Context, p *Process, lines ...string) ([]string, error
 }
 
 func TestStartAndMap(t *testing.T) {
-	p := started(t, "")
-	if d := p.Describe(); d.GetStages()[0].GetName() != "test" || !strings.HasPrefix(d.GetSdk(), "go/") {
-		t.Errorf("described as %v", d)
-	}
-	for range 3 { // one process, many attempts
-		keys, err := mapLines(t.Context(), p, "to be or", "not to be")
-		if err != nil || len(keys) != 4 {
-			t.Errorf("keys are %q, %v", keys, err)
+	overEach(t, func(t *testing.T, plain bool) {
+		p := startedOver(t, "", plain)
+		if d := p.Describe(); d.GetStages()[0].GetName() != "test" || !strings.HasPrefix(d.GetSdk(), "go/") {
+			t.Errorf("described as %v", d)
 		}
-	}
-	if gone, how := p.Exited(); gone {
-		t.Errorf("it has ended: %s", how)
-	}
+		lines := []string{"to be or", strings.Repeat("x", 3<<20), "not to be", strings.Repeat("y", 1<<20)}
+		lines = append(lines, slices.Repeat([]string{"to be or not to be"}, 20)...)
+		for range 30 { // one process, more attempts than it has segments for at once
+			keys, err := mapLines(t.Context(), p, lines...)
+			slices.Sort(keys)
+			if err != nil || len(keys) != 6 || keys[0] != "be" || len(keys[4]) != 3<<20 || len(keys[5]) != 1<<20 {
+				t.Fatalf("%d keys, %v", len(keys), err)
+			}
+		}
+		if gone, how := p.Exited(); gone {
+			t.Errorf("it has ended: %s", how)
+		}
+	})
 }
 
 // A plugin gets nothing but its folder and what the handshake needs.
@@ -285,6 +311,10 @@ func TestStartIsCancelled(t *testing.T) {
 }
 
 func TestDeaths(t *testing.T) {
+	overEach(t, deaths)
+}
+
+func deaths(t *testing.T, plain bool) {
 	for mode, want := range map[string][]string{
 		"panic":       {"panic: no good: x", "host_test.go"},
 		"os-exit":     {"exited with status 7", "about to leave"},
@@ -293,8 +323,8 @@ func TestDeaths(t *testing.T) {
 		"leave-child": {"exited with status 1", "child "},
 	} {
 		t.Run(mode, func(t *testing.T) {
-			p := started(t, mode)
-			_, err := mapLines(t.Context(), p, "x")
+			p := startedOver(t, mode, plain)
+			_, err := mapLines(t.Context(), p, slices.Repeat([]string{"x"}, 20)...) // more than it can hold
 			if errs.KindOf(err) != errs.UserCode {
 				t.Errorf("the kind is %v: %v", errs.KindOf(err), err)
 			}
