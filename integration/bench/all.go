@@ -20,7 +20,7 @@ import (
 func measureAll(ctx context.Context, c config, k *kit, chosen []entry, stdout io.Writer) error {
 	all := report.Report{
 		When: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx), Machine: processor(), Cores: runtime.NumCPU(),
-		Size: c.size, Memory: c.memory, Slots: c.slots,
+		Size: c.size, Memory: c.memory, Slots: c.slots, Quiet: c.quiet,
 	}
 	failed := 0
 	for _, e := range chosen {

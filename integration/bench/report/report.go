@@ -18,6 +18,7 @@ type Report struct {
 	Size    int64     `json:"size"` // bytes of a case's usual input
 	Memory  string    `json:"memory"`
 	Slots   int       `json:"slots"`
+	Quiet   float64   `json:"quiet"` // cores that others might use during a round; 0: nobody looked
 	Results []Result  `json:"results"`
 }
 

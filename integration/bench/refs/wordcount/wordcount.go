@@ -7,7 +7,7 @@
 //
 //   - tokens.go finds the end of a word eight bytes at a time, and a word of up to 16 bytes is two numbers from there on;
 //   - table.go keeps the words themselves in its slots, so that a look is one cache line and no pointer is followed;
-//   - counter.go answers half of all words from a front table that stays in the second-level cache,
+//   - counter.go answers two words of three from a front table that stays in the second-level cache,
 //   - and looks up the rest in batches: the slots of a batch are touched before they are used, so that the processor
 //     waits for many lines of memory at once instead of one after the other;
 //   - pages_linux.go puts the table on huge pages, as the words of a text touch more pages than the TLB holds.
