@@ -197,6 +197,11 @@ func (t *Table) flushSum() {
 			*s = slot{e.k0, e.k1, e.val, e.n}
 			continue
 		}
+		// Most keys lie in the first slot they may lie in; a call for each would cost as much as the look.
+		if s := (*slot)(unsafe.Add(slots, e.hash>>shift*slotSize)); s.k0 == e.k0 && s.k1 == e.k1 && s.meta == e.n {
+			s.val += e.val
+			continue
+		}
 		t.addSum(e)
 	}
 	t.adds += int64(waits)
