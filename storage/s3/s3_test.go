@@ -17,14 +17,15 @@ import (
 	"github.com/mrctl/mrctl/storage/storagetest"
 )
 
-func TestVersityGW(t *testing.T) { contract(t, s3server.VersityGW) }
-
-// TestMinIO is run by make test-minio.
-func TestMinIO(t *testing.T) {
-	if os.Getenv("MRCTL_TEST_MINIO") != "1" {
-		t.Skip("runs with MRCTL_TEST_MINIO=1")
+// TestServers runs on versitygw, and on MinIO too under make test-minio.
+func TestServers(t *testing.T) {
+	kinds := []s3server.Kind{s3server.VersityGW}
+	if os.Getenv("MRCTL_TEST_MINIO") == "1" {
+		kinds = append(kinds, s3server.MinIO)
 	}
-	contract(t, s3server.MinIO)
+	for _, kind := range kinds {
+		t.Run(fmt.Sprint(kind), func(t *testing.T) { contract(t, kind) })
+	}
 }
 
 func contract(t *testing.T, kind s3server.Kind) {

@@ -111,7 +111,12 @@ func (s *Store) Keys(prefix string) []string {
 }
 
 // Settle waits until no write is under way any more.
-func (s *Store) Settle() { s.flying.Wait() }
+func (s *Store) Settle() {
+	s.mu.Lock() // what took off before is counted
+	flying := &s.flying
+	s.mu.Unlock()
+	flying.Wait()
+}
 
 func (s *Store) apply(a Applied) {
 	a.At = time.Now()
@@ -182,6 +187,13 @@ const patience = 20 * time.Second
 
 var errNoAnswer = errors.New("no answer")
 
+// takeOff runs what is under way on its own. The lock orders it before a Settle that comes later.
+func (s *Store) takeOff(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flying.Go(f)
+}
+
 // do has the store act as the call's fate has it, and reports whether an answer came.
 func (c *Client) do(ctx context.Context, call Call, act func()) error {
 	c.mu.Lock()
@@ -201,7 +213,7 @@ func (c *Client) do(ctx context.Context, call Call, act func()) error {
 		return nil
 	}
 	answer := make(chan struct{})
-	c.store.flying.Go(func() {
+	c.store.takeOff(func() {
 		time.Sleep(fate.Before)
 		if !fate.Dropped {
 			act()
@@ -243,10 +255,10 @@ func (c *Client) Get(ctx context.Context, key string) ([]byte, storage.Info, err
 
 // PutIf writes a record under a condition.
 func (c *Client) PutIf(ctx context.Context, key string, body []byte, want storage.Version) (storage.Version, error) {
-	call := Call{Op: PutIf, Key: key, Body: slices.Clone(body), Want: want}
+	call := Call{Client: c.name, Op: PutIf, Key: key, Body: slices.Clone(body), Want: want}
 	var v storage.Version
 	var err error
-	said := c.do(ctx, call, func() { call.Client = c.name; v, err = c.store.putIf(call) })
+	said := c.do(ctx, call, func() { v, err = c.store.putIf(call) })
 	if said == errNoAnswer {
 		return "", fmt.Errorf("put %s: %w", key, storage.ErrUnknown)
 	}
