@@ -149,11 +149,19 @@ func (s *Segments) unused() int {
 	return len(s.free)
 }
 
-// honest sends a pair and is done.
+// honest sends a pair, and is done when its input is.
 func honest(h *hostile, start *pluginv1.MapStart, first *pluginv1.InputBatch, s pluginv1.PluginService_MapServer) error {
 	id := start.GetUp()[0]
 	h.write(id, 'k', 'v')
-	return errors.Join(s.Send(credit(first.GetPlace().GetSegment())), s.Send(batch(pair(id, 0))), s.Send(done()))
+	if err := errors.Join(s.Send(credit(first.GetPlace().GetSegment())), s.Send(batch(pair(id, 0)))); err != nil {
+		return err
+	}
+	for m, err := s.Recv(); m.GetEnd() == nil; m, err = s.Recv() {
+		if err != nil {
+			return err
+		}
+	}
+	return s.Send(done())
 }
 
 // What the worker has received is its own: the plugin may scribble over the segment as it likes.
