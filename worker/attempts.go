@@ -98,8 +98,10 @@ func (a *Agent) acknowledged(id *sessionv1.AttemptID) {
 // execute runs an attempt to its end. It returns the path of the run it wrote, if it is a map that is done.
 func (a *Agent) execute(ctx context.Context, at *attempt) (*sessionv1.Report, string) {
 	var out outcome
+	var mark int64
 	j, err := a.job(ctx, at.id.Job)
 	if err == nil {
+		mark = j.said()
 		if at.id.Phase == sessionv1.AttemptID_PHASE_MAP {
 			out, err = a.runMap(ctx, at, j)
 		} else {
@@ -112,11 +114,12 @@ func (a *Agent) execute(ctx context.Context, at *attempt) (*sessionv1.Report, st
 	}
 	if err == nil {
 		r.Outcome = sessionv1.Report_OUTCOME_DONE
+		a.keepLog(at, j, mark, "")
 		return r, out.run
 	}
 	classify(ctx, r, err)
 	if r.Outcome == sessionv1.Report_OUTCOME_FAILED || r.Outcome == sessionv1.Report_OUTCOME_LOST {
-		a.keepLog(at, j, r.Error)
+		a.keepLog(at, j, mark, r.Error)
 	}
 	return r, ""
 }

@@ -192,16 +192,36 @@ func (a *Agent) closeJobs() error {
 	return errors.Join(all...)
 }
 
-// keepLog puts what the plugin wrote to standard error where people find it, before the failure is reported.
-func (a *Agent) keepLog(at *attempt, j *job, cause string) {
-	text := []byte("attempt " + name(at.id) + " on worker " + a.id + ": " + cause + "\n")
+// said marks how much the job's plugin has written to standard error so far; 0 where none runs.
+func (j *job) said() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.process == nil {
+		return 0
+	}
+	return j.process.Said()
+}
+
+// keepLog puts what the plugin wrote to standard error since a mark where people find it, before the attempt is
+// reported. An attempt that is done (no cause) and silent leaves nothing. Attempts that run side by side share a process
+// and so the words.
+func (a *Agent) keepLog(at *attempt, j *job, mark int64, cause string) {
+	var said []byte
 	if j != nil {
 		j.mu.Lock()
 		if j.process != nil {
-			text = append(text, j.process.Stderr()...)
+			said = j.process.StderrSince(min(mark, j.process.Said())) // a new process counts from 0
 		}
 		j.mu.Unlock()
 	}
+	if cause == "" && len(said) == 0 {
+		return
+	}
+	text := []byte("attempt " + name(at.id) + " on worker " + a.id)
+	if cause != "" {
+		text = append(text, ": "+cause...)
+	}
+	text = append(append(text, '\n'), said...)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.base), 10*time.Second)
 	defer cancel()
 	key := ledger.LogKey(at.id.Job, int(at.id.Stage), phaseName(at.id), int(at.id.Task), int32(at.id.Attempt))

@@ -55,6 +55,12 @@ func (p *Process) Reduce(ctx context.Context, start *pluginv1.ReduceStart) (*bou
 // Stderr is the last of what the plugin wrote to standard error (and output), at most 64 KiB.
 func (p *Process) Stderr() []byte { return p.tail.bytes() }
 
+// Said is how many bytes the plugin has written to standard error so far: a mark for StderrSince.
+func (p *Process) Said() int64 { return p.tail.said() }
+
+// StderrSince is what it wrote since a mark, the last 64 KiB of it.
+func (p *Process) StderrSince(mark int64) []byte { return p.tail.since(mark) }
+
 // Exited tells whether the process has ended, and how.
 func (p *Process) Exited() (bool, string) {
 	select {

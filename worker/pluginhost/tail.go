@@ -16,6 +16,7 @@ const (
 type tail struct {
 	mu   sync.Mutex
 	buf  []byte   // guarded by mu
+	all  int64    // guarded by mu; bytes written so far
 	file *os.File // guarded by mu; nil: none, or full
 	left int      // guarded by mu; bytes that may still go to the file
 }
@@ -33,6 +34,7 @@ func (t *tail) logTo(name string) error {
 func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.all += int64(len(b))
 	t.buf = append(t.buf, b[max(0, len(b)-tailSize):]...)
 	if len(t.buf) > 2*tailSize {
 		t.buf = append(t.buf[:0], t.buf[len(t.buf)-tailSize:]...)
@@ -84,4 +86,19 @@ func (t *tail) last(n int) string {
 		}
 	}
 	return string(bytes.TrimSpace(b))
+}
+
+// said is how many bytes were written so far.
+func (t *tail) said() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.all
+}
+
+// since gives what was written after the first n bytes, as far as it is still here.
+func (t *tail) since(n int64) []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := min(t.all-n, int64(len(t.buf)), tailSize)
+	return bytes.Clone(t.buf[int64(len(t.buf))-k:])
 }
