@@ -44,10 +44,12 @@ type Config struct {
 	Memory    int64          // bytes for buffers of worker and plugins together; 0: 1 GiB
 	Labels    map[string]string
 	// Leader is an address to try before the lease is read; empty where it is not known.
-	Leader  string
-	Profile string      // a folder for CPU profiles of plugins; "" for none
-	Log     *zap.Logger // nil: no log
-	Version string
+	Leader string
+	// Binaries are plugins that lie here already, by digest, checked by whoever names them.
+	Binaries map[string]string
+	Profile  string      // a folder for CPU profiles of plugins; "" for none
+	Log      *zap.Logger // nil: no log
+	Version  string
 }
 
 // MinMemoryPerSlot is the least a slot can work with, in bytes.
@@ -130,7 +132,7 @@ func New(cfg Config) (*Agent, error) {
 		attempts: map[attemptKey]*attempt{}, reports: map[attemptKey]*sessionv1.Report{},
 		held: map[attemptKey]heldRun{}, jobs: map[string]*job{}, changed: make(chan struct{}, 1),
 	}
-	a.host = pluginhost.New(pluginhost.Config{Dir: filepath.Join(cfg.Scratch, "plugins"), Store: cfg.Store, Log: a.log})
+	a.host = pluginhost.New(pluginhost.Config{Dir: filepath.Join(cfg.Scratch, "plugins"), Store: cfg.Store, Binaries: cfg.Binaries, Log: a.log})
 	a.plans = dataset.NewPlans(cfg.Store)
 	a.conns = shuffle.NewConns(grpc.WithTransportCredentials(insecure.NewCredentials()))
 	a.fetch = shuffle.NewClient(shuffle.Config{Worker: a.id, Lookup: a.lookup, Conn: a.conns.Get, Log: a.log})

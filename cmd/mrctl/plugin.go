@@ -146,6 +146,20 @@ func (pl *plugin) upload(ctx context.Context, store storage.Store, platforms []s
 	return digests, nil
 }
 
+// sum is the digest of the binary for this machine.
+func (pl *plugin) sum() (digest string, err error) {
+	f, err := os.Open(pl.binaries[here])
+	if err != nil {
+		return "", errs.E(errs.Invalid, "plugin", pl.arg, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", errs.E(errs.Other, "read", pl.binaries[here], err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
 // uploadBinary stores a file under its digest. Whoever else does the same stores the same bytes, so losing the race is
 // success.
 func uploadBinary(ctx context.Context, store storage.Store, path string) (digest string, err error) {

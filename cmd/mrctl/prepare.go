@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/mrctl/mrctl/internal/errs"
@@ -22,6 +23,10 @@ type order struct {
 	id     string
 	job    spec.Job
 	plugin *plugin
+	// inPlace says that the worker is this process: it runs the plugin from where it lies, and nobody else needs it.
+	inPlace  bool
+	binaries map[string]string // digest -> path, where inPlace
+	placed   bool              // the job is in the store, or may be
 }
 
 // checkOrder finds what is wrong with a job before anything is started or stored: its inputs, its output, its plugin
@@ -39,7 +44,18 @@ func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch stri
 	if o.plugin, err = resolvePlugin(c.Context, c.Args().First(), scratch, p.stderr); err != nil {
 		return err
 	}
+	var sums errgroup.Group // beside the plugin's start: both take their time
+	if o.inPlace && o.plugin.digest == "" {
+		sums.Go(func() (err error) {
+			digest, err := o.plugin.sum()
+			o.job.Plugins, o.binaries = map[string]string{here: digest}, map[string]string{digest: o.plugin.binaries[here]}
+			return err
+		})
+	}
 	about, err := o.plugin.check(c.Context, cl.store, p.plugin)
+	if sumErr := sums.Wait(); err == nil {
+		err = sumErr
+	}
 	if err != nil {
 		return err
 	}
@@ -50,10 +66,13 @@ func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch stri
 
 // place stores the plugin for the platforms that need it and puts the job into the inbox.
 func (p *program) place(ctx context.Context, cl *cluster, o *order, platforms []string) error {
-	var err error
-	if o.job.Plugins, err = o.plugin.upload(ctx, cl.store, platforms, p.stderr); err != nil {
-		return err
+	if o.binaries == nil {
+		var err error
+		if o.job.Plugins, err = o.plugin.upload(ctx, cl.store, platforms, p.stderr); err != nil {
+			return err
+		}
 	}
+	o.placed = true
 	o.job.Submitted = time.Now().UTC()
 	if err := o.job.Check(); err != nil {
 		return err

@@ -67,10 +67,11 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, room.leave(o.job.Plugins == nil)) }()
+	defer func() { err = errors.Join(err, room.leave(!o.placed)) }()
 	if err := p.spoolInput(o, room.scratch); err != nil {
 		return err
 	}
+	o.inPlace = room.own != nil
 	if err := p.checkOrder(c, room.cluster, o, room.scratch, true); err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	stop, err := p.embed(fail, workerConfig{
 		coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver,
 			Stall: c.Duration("stall"), Private: room.own != nil, Log: log, Version: versionText()},
-		Scratch: filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory, Profile: profiles,
+		Scratch: filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory, Profile: profiles, Binaries: o.binaries,
 	})
 	if err != nil {
 		return err

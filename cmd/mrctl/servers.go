@@ -38,10 +38,11 @@ type coordinatorConfig struct {
 // workerConfig is what the command line says about a worker.
 type workerConfig struct {
 	coordinatorConfig
-	Leader  string // address of a coordinator that is likely to lead, or ""
-	Scratch string // folder for runs and spills; made, and removed at the end
-	Slots   int    // attempts at a time
-	Memory  int64  // bytes, over the worker and its plugins
-	Labels  map[string]string
-	Profile string // folder for CPU profiles, or ""
+	Leader   string // address of a coordinator that is likely to lead, or ""
+	Scratch  string // folder for runs and spills; made, and removed at the end
+	Slots    int    // attempts at a time
+	Memory   int64  // bytes, over the worker and its plugins
+	Labels   map[string]string
+	Binaries map[string]string // plugins that lie here and have been checked, by digest
+	Profile  string            // folder for CPU profiles, or ""
 }
