@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -63,6 +64,7 @@ type Client struct {
 	records    minio.Core
 	data       minio.Core
 	transports []*http.Transport
+	versions   atomic.Int32 // what versions are on this server: see sums.go
 }
 
 // NewClient makes a client. It sends nothing.

@@ -40,9 +40,11 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, storage.Info, erro
 	var info storage.Info
 	err := check(ctx, key)
 	if err == nil {
-		err = again.Do(ctx, tries, func() (err error) {
-			body, info, err = s.get(ctx, key)
-			return err
+		err = again.Do(ctx, tries, func() error {
+			return s.c.whole(func() (_ []byte, etag string, err error) {
+				body, info, err = s.get(ctx, key)
+				return body, string(info.Version), err
+			})
 		})
 	}
 	return body, info, storage.Fail("get", key, err)
@@ -133,6 +135,9 @@ func (s *Store) PutIf(ctx context.Context, key string, body []byte, want storage
 		err = storage.ErrPrecondition
 	} else {
 		err = writeError(try, err)
+	}
+	if err == nil {
+		s.c.learn(body, o.ETag)
 	}
 	return storage.Version(o.ETag), storage.Fail("put", key, err)
 }
