@@ -39,7 +39,7 @@ build: ## bin/mrctl, static
 
 test: $(VERSITYGW) ## unit tests with the race detector, then the integration tests without it
 	$(TEST) -race -timeout 12m $$($(GO) list ./... | grep -v /integration)
-	$(TEST) -timeout 12m ./integration/...
+	$(TEST) -count=1 -timeout 12m ./integration/... # built within the tests: the cache would not see a change
 
 test-minio: $(MINIO) $(VERSITYGW) ## the storage tests against a real MinIO as well
 	MRCTL_TEST_MINIO=1 $(TEST) -count=1 -timeout 12m ./storage/...
