@@ -11,7 +11,7 @@ import (
 )
 
 // embed starts a coordinator and a worker within this process, reached over loopback as they would be from elsewhere.
-// fail is called if one of them ends before stop is called. stop, which may be called twice, lets the worker drain and
+// fail is called if one of them ends before stop is called. stop, which may be called twice, ends the worker and
 // then the coordinator, and waits for both.
 func (p *program) embed(fail context.CancelCauseFunc, cfg workerConfig) (stop func(), err error) {
 	coordinator, addr, err := listenAnd(cfg.coordinatorConfig, p.servers.coordinator)

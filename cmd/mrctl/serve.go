@@ -39,7 +39,8 @@ func (p *program) serveCommand() *cli.Command {
 		Usage:     "be part of a cluster",
 		ArgsUsage: "coordinator|worker|all",
 		Description: `A cluster is any number of coordinators, of which one leads, and any number of workers. They find each other through
-the store. SIGTERM drains: what is at work ends or is handed back.`,
+the store. SIGTERM ends a process in order: what a worker was doing is done again elsewhere, and nothing finished is lost
+with a coordinator.`,
 		Subcommands: []*cli.Command{
 			{
 				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: append(address[:3:3], election, stallFlag()),

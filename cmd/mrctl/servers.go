@@ -11,7 +11,7 @@ import (
 	"github.com/mrctl/mrctl/storage/locate"
 )
 
-// runner is a server. Run blocks until ctx ends, by which it drains, or until it cannot go on.
+// runner is a server. Run blocks until ctx ends, and it with it in order, or until it cannot go on.
 type runner interface {
 	Run(ctx context.Context) error
 }
