@@ -47,6 +47,9 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 	}); err != nil {
 		return err
 	}
+	if err := complete(winners, rec.Reduces); err != nil {
+		return err
+	}
 	if err := j.update(ctx, func(r *ledger.Job) { r.Phase = ledger.Committing }); err != nil {
 		return err
 	}
@@ -84,6 +87,20 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 		return err
 	}
 	l.post(func() { l.finish(j, sched.Committed{Job: j.id}) })
+	return nil
+}
+
+// complete holds the winners, in order of their tasks, against the partitions of the plan: a part too few would be rows
+// that nobody misses.
+func complete(winners []ledger.TaskRecord, partitions int) error {
+	for i, w := range winners {
+		if w.Task != i || w.Part == nil {
+			return errs.New(errs.Invalid, "the winner of partition %d is that of task %d, or has no part", i, w.Task)
+		}
+	}
+	if len(winners) != partitions {
+		return errs.New(errs.Invalid, "%d partitions have winners, of %d", len(winners), partitions)
+	}
 	return nil
 }
 
