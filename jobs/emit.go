@@ -18,7 +18,7 @@ type emitter[V any] struct {
 	vals  *codec.Codec[V]
 	place func(key []byte) (int32, error) // the job's own partition of a key; nil: the worker computes it
 
-	pairs uint64 // emitted by the user's function
+	pairs uint64 // emitted by the user's function, but for those in sums
 	err   error  // the first that befell; emit discards from then on
 
 	table  *combine.Table[V] // nil: nothing is combined, or in sums

@@ -50,7 +50,7 @@ func (p *program[In, K, V, Out]) Map(ctx context.Context, start *pluginv1.MapSta
 		return nil, err
 	}
 	return &pluginv1.Counters{
-		User: a.tally.sums(), RecordsIn: a.records, PairsOut: a.e.pairs, BadRecords: a.bad, BadSamples: a.samples,
+		User: a.tally.sums(), RecordsIn: a.records, PairsOut: a.e.emitted(), BadRecords: a.bad, BadSamples: a.samples,
 	}, nil
 }
 

@@ -14,7 +14,8 @@ import (
 // sumTable is the table of one attempt and who empties it.
 type sumTable struct {
 	*foldtable.Table
-	from *sumTables
+	from   *sumTables
+	before uint64 // Adds when the attempt began
 }
 
 // sumTables keeps the tables of attempts that are over for those to come: their memory has been touched, and that costs
@@ -34,9 +35,9 @@ func (s *sumTables) get(limit int) *sumTable {
 		t := s.free[n-1]
 		s.free = s.free[:n-1]
 		t.SetLimit(limit)
-		return &sumTable{t, s}
+		return &sumTable{t, s, t.Adds()}
 	}
-	return &sumTable{foldtable.New(foldtable.Sum, limit), s}
+	return &sumTable{foldtable.New(limit), s, 0}
 }
 
 // put gives an empty table back.
@@ -64,30 +65,41 @@ func isWord[V any]() bool {
 
 // addWord emits into the table of sums. It is addSum for V a 64-bit integer: adding wraps around alike, signed or not.
 func addWord[V Number](e *emitter[V]) func(key string, v V) {
-	t := e.sums.Table
-	return func(key string, v V) {
-		e.pairs++
+	add := e.sums.Adder(func(key string, v int64) {
 		if e.passes(key) {
-			e.put(key, v)
-			return
-		}
-		if t.Add(key, *(*int64)(unsafe.Pointer(&v))) {
+			e.pairs++
+			e.put(key, *(*V)(unsafe.Pointer(&v)))
+			if e.gate.Shut == 0 {
+				e.sums.Shut(false)
+			}
+		} else if e.sums.Add(key, v) {
 			e.fullSums()
 		}
-	}
+	}, e.fullSums)
+	// V is a 64-bit integer, so the two functions are called alike.
+	return *(*func(string, V))(unsafe.Pointer(&add))
 }
 
 // fullSums is full for the table of sums.
 func (e *emitter[V]) fullSums() {
-	t, keys := e.sums.Table, e.sums.Used()
+	t, keys, pairs := e.sums.Table, e.sums.Used(), e.emitted()
 	switch {
-	case !e.gate.Judge(e.pairs, keys):
+	case !e.gate.Judge(pairs, keys):
 		e.flushSums()
-		e.gate.Restart(e.pairs)
+		e.gate.Restart(pairs)
 	case !t.Grow():
 		e.flushSums()
-		e.gate.Emptied(e.pairs, keys)
+		e.gate.Emptied(pairs, keys)
 	}
+	t.Shut(e.gate.Shut > 0)
+}
+
+// emitted is how many pairs the user's function has emitted.
+func (e *emitter[V]) emitted() uint64 {
+	if e.sums == nil {
+		return e.pairs
+	}
+	return e.pairs + e.sums.Adds() - e.sums.before
 }
 
 // release gives the table of an attempt back, whatever became of the attempt.
@@ -96,6 +108,7 @@ func (e *emitter[V]) release() {
 		return
 	}
 	_ = e.sums.Drain(func([]byte, int64) error { return nil })
+	e.sums.Shut(false)
 	e.sums.from.put(e.sums.Table)
 	e.sums = nil
 }

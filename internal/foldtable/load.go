@@ -4,24 +4,26 @@ package foldtable
 
 import "unsafe"
 
-var masks = func() (m [maxInline + 1][2]uint64) {
+// masks has, by length, what to keep of the bytes of a key, and its length where a slot has it.
+var masks = func() (m [maxInline + 1][3]uint64) {
 	for n := range m {
 		for i := range n {
 			m[n][i/8] |= 0xff << (8 * (i % 8))
 		}
+		m[n][2] = uint64(n) << 56
 	}
 	return m
 }()
 
-// load reads a key of 1 to 16 bytes as two little-endian words, zeros past its end. It reads 16 bytes wherever that
-// stays on the page, which cannot fault, and masks what is not the key's: a copy by length costs more than the probe.
+// load makes a key of 1 to maxInline bytes the two words of a slot. It reads 16 bytes wherever that stays on the page,
+// which cannot fault, and masks what is not the key's: a copy by length costs more than the probe.
 //
 //go:nocheckptr
-func load(s string) (lo, hi uint64) {
+func load(s string) (k0, k1 uint64) {
 	p := unsafe.Pointer(unsafe.StringData(s))
 	if uintptr(p)&4095 > 4096-16 {
 		return loadSafe(s)
 	}
 	m := &masks[len(s)]
-	return *(*uint64)(p) & m[0], *(*uint64)(unsafe.Add(p, 8)) & m[1]
+	return *(*uint64)(p) & m[0], *(*uint64)(unsafe.Add(p, 8))&m[1] | m[2]
 }

@@ -2,5 +2,5 @@
 
 package foldtable
 
-// load reads a key of 1 to 16 bytes as two little-endian words. The race detector must not see neighbours read.
-func load(s string) (lo, hi uint64) { return loadSafe(s) }
+// load makes a key of 1 to maxInline bytes the two words of a slot. The race detector must not see neighbours read.
+func load(s string) (k0, k1 uint64) { return loadSafe(s) }

@@ -1,4 +1,4 @@
-// Package foldtable folds numbers by key: a bounded hash table made for the one thing a combiner does all day.
+// Package foldtable sums 64-bit integers by key: a bounded hash table made for the one thing a counting job does all day.
 //
 // Where the time goes, and what is done about it (word counts of Zipf text are the yardstick):
 //
@@ -6,7 +6,7 @@
 //     that their misses overlap, then the keys are compared.
 //   - Most adds hit few keys. A small table in front, which fits in the level 2 cache and keeps whatever came first,
 //     takes them without a branch.
-//   - Slots are inline: keys of up to 16 bytes are two words in the slot; only longer ones lie in an arena.
+//   - Slots are inline: keys of up to 15 bytes are, with their length, two words in the slot; longer ones lie in an arena.
 //   - Large tables take huge pages, for the page walks cost as much as the misses.
 //
 // The hash is seeded per table and has nothing to do with the one that partitions: with the same function a table that
@@ -14,83 +14,67 @@
 package foldtable
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"math/rand/v2"
 	"unsafe"
 )
 
-// Op is what is done to two values of one key.
-type Op uint8
-
-const (
-	Sum Op = iota
-	Min
-	Max
-	SumFloat // values are math.Float64bits
-	MinFloat
-	MaxFloat
-)
-
 const (
 	queueLen  = 256
-	frontBits = 13 // 8192 slots of 32 bytes: 256 KiB
+	frontBits = 13 // 8192 slots of 24 bytes: 192 KiB
 	firstBits = 14 // slots of a new table
-	maxInline = 16
-	lenMask   = 1<<24 - 1 // of slot.meta
+	maxInline = 15
+	longMark  = 0xff << 56 // in slot.k1
 	// maxLong is the longest key the arena takes; the rare longer one lies in a map.
-	maxLong = lenMask - 1
+	maxLong = 1<<24 - 1
 	// fill is the share of slots in use, in tenths, at which a table grows.
 	fill = 6
+	// A table grows by a factor of steep up to steepTo slots, for moving what it holds costs a miss a key; then it doubles.
+	steep, steepTo = 8, 1 << 20
 )
 
-// slot holds a key and its value. meta is 0 when free, else the key's length in the low 24 bits and, for keys longer
-// than maxInline, its place in the arena above; k0, k1 are then its first 8 bytes and its hash.
+// slot holds a key and its value. Of a key of up to maxInline bytes, k0 and k1 are its bytes, zero-padded, and the last
+// byte of k1 its length. Of a longer one k0 is its length in the low 24 bits and its place in the arena above, k1 the upper
+// bits of its hash below longMark. k1 is 0 when the slot is free.
 type slot struct {
 	k0, k1 uint64
 	val    int64
-	meta   uint64
 }
 
-// entry is an add that waits in the queue.
-type entry struct {
-	k0, k1, hash uint64
-	val          int64
-	n            uint64 // length of the key, 1 to maxInline
-}
+// slotSize is the size of a slot, in bytes.
+const slotSize = unsafe.Sizeof(slot{})
 
-// Table folds values by key. It is not safe for concurrent use. Add never fails; after each one the caller looks at Full,
-// and lets the table Grow or drains it.
+// Table sums values by key; sums wrap around. It is not safe for concurrent use. Add never fails; when it says that the
+// table is full, or Full does, the caller lets it Grow or drains it.
 type Table struct {
-	op    Op
-	seed  uint64
-	limit int // bytes
-
-	queue [queueLen]entry
+	queue [queueLen]slot // adds of short keys that wait
 	waits int
+	open  uint // length of the longest key that an Adder queues
 	front []slot
 	slots []slot
 	shift uint
+	seed  uint64
+
 	used  int // of slots
+	full  bool
+	limit int // bytes
 	arena []byte
 	over  map[string]int64 // the empty key, and keys beyond maxLong
 	overB int              // bytes of its keys
-	adds  int64
-	full  bool
+	adds  uint64
 
 	touched uint64 // keeps loads that are made for their misses alone
 }
 
-// slotSize is the size of a slot, in bytes.
-const slotSize = uint64(unsafe.Sizeof(slot{}))
-
 // New makes a table that wants at most limit bytes, of which it takes little at first. Below 1 MiB it is as if 1 MiB.
-func New(op Op, limit int) *Table {
-	return &Table{op: op, seed: rand.Uint64() | 1, limit: max(limit, 1<<20), front: make([]slot, 1<<frontBits),
+func New(limit int) *Table {
+	return &Table{open: maxInline, seed: rand.Uint64() | 1, limit: max(limit, 1<<20), front: make([]slot, 1<<frontBits),
 		slots: allocate(1 << firstBits), shift: 64 - firstBits}
 }
 
-// Add folds v into key's value. The key is copied if it is new. It reports that the table is full, as Full does, once
-// it has noticed.
+// Add adds v to key's sum. The key is copied if it is new. It reports that the table is full, as Full does, once it has
+// noticed.
 func (t *Table) Add(key string, v int64) (full bool) {
 	n := len(key)
 	if uint(n-1) >= maxInline {
@@ -100,13 +84,21 @@ func (t *Table) Add(key string, v int64) (full bool) {
 	w := t.waits
 	e := &t.queue[w&(queueLen-1)]
 	e.k0, e.k1 = load(key)
-	e.n, e.val = uint64(n), v
+	e.val = v
 	t.waits = w + 1
 	if w+1 < queueLen {
 		return false
 	}
 	t.flush()
 	return t.full
+}
+
+// Shut sends all keys past the table in Adder's functions, or no longer does.
+func (t *Table) Shut(yes bool) {
+	t.open = maxInline
+	if yes {
+		t.open = 0
+	}
 }
 
 // SetLimit changes how many bytes the table wants at most.
@@ -117,20 +109,27 @@ func (t *Table) Full() bool { return t.full }
 
 // Grow makes room for more keys. It does nothing and gives false where that would pass the limit.
 func (t *Table) Grow() bool {
-	// Old and new slots live side by side for a moment.
-	if (len(t.slots)*3+len(t.front))*32+cap(t.arena)+t.overB > t.limit || t.crowded() {
+	if t.crowded() {
 		return false
 	}
-	t.grow()
-	t.full = false
-	return true
+	for factor := steep; factor > 1; factor /= 2 {
+		// Old and new slots live side by side for a moment.
+		slots := (1+factor)*len(t.slots) + len(t.front)
+		if slots*int(slotSize)+cap(t.arena)+t.overB > t.limit || factor > 2 && factor*len(t.slots) > steepTo {
+			continue
+		}
+		t.grow(factor)
+		t.full = false
+		return true
+	}
+	return false
 }
 
 // crowded says that what lies outside the slots has taken its share.
 func (t *Table) crowded() bool { return cap(t.arena) > t.limit/2 || t.overB > t.limit/2 }
 
-// Adds is how often Add was called since the table was last drained.
-func (t *Table) Adds() int64 { return t.adds + int64(t.waits) }
+// Adds is how often Add was called, ever.
+func (t *Table) Adds() uint64 { return t.adds + uint64(t.waits) }
 
 // Len is the number of keys. It settles the queue first.
 func (t *Table) Len() int {
@@ -143,33 +142,27 @@ func (t *Table) Used() int { return t.used }
 
 // Bytes is the memory held, in bytes.
 func (t *Table) Bytes() int {
-	return (len(t.slots)+len(t.front))*32 + cap(t.arena) + t.overB
+	return (len(t.slots)+len(t.front))*int(slotSize) + cap(t.arena) + t.overB
 }
 
-// hash mixes a short key. (Wide multiplication folded, as in wyhash; the second round spreads the high bits that index.)
-func (t *Table) hash(k0, k1 uint64) uint64 { return mix(k0, k1, t.seed) }
-
+// mix hashes two words. (Wide multiplication folded, as in wyhash; the second round spreads the high bits that index.)
 func mix(k0, k1, seed uint64) uint64 {
 	hi, lo := bits.Mul64(k0^seed, k1^0x9e3779b97f4a7c15)
 	return (hi ^ lo) * 0xd6e8feb86659fd93
 }
 
-func (t *Table) flush() {
-	if t.op == Sum {
-		t.flushSum()
-		return
+// hashOf is the hash of the key in a slot; of a long one as much of it as the slot has.
+func (t *Table) hashOf(s *slot) uint64 {
+	if s.k1 >= longMark {
+		return s.k1 << 8
 	}
-	t.adds += int64(t.waits)
-	for i := range t.queue[:t.waits] {
-		e := &t.queue[i]
-		t.add(e.k0, e.k1, t.hash(e.k0, e.k1), e.n, e.val)
-	}
-	t.waits = 0
+	return mix(s.k0, s.k1, t.seed)
 }
 
-// flushSum settles the queue of a summing table: front hits without a branch, then the misses with their slots warm.
-// Indices are masked or shifted into range by construction, so slots are reached without a check each.
-func (t *Table) flushSum() {
+// flush settles the queue: front hits without a branch, then the misses with their slots warm. Indices are masked or
+// shifted into range by construction, so slots are reached without a check each.
+func (t *Table) flush() {
+	var hashes [queueLen]uint64
 	var missed [queueLen]uint8
 	misses, seed := 0, t.seed
 	front := unsafe.Pointer(unsafe.SliceData(t.front))
@@ -177,9 +170,9 @@ func (t *Table) flushSum() {
 	for i := range waits {
 		e := &t.queue[i&(queueLen-1)]
 		h := mix(e.k0, e.k1, seed)
-		e.hash = h
-		s := (*slot)(unsafe.Add(front, h>>(64-frontBits)*slotSize))
-		differs := (s.k0 ^ e.k0) | (s.k1 ^ e.k1) | (s.meta ^ e.n)
+		hashes[i&(queueLen-1)] = h
+		s := (*slot)(unsafe.Add(front, uintptr(h>>(64-frontBits))*slotSize))
+		differs := (s.k0 ^ e.k0) | (s.k1 ^ e.k1)
 		miss := (differs | -differs) >> 63 // 1 where any bit differs
 		s.val += e.val & int64(miss-1)
 		missed[misses&(queueLen-1)] = uint8(i)
@@ -188,54 +181,37 @@ func (t *Table) flushSum() {
 	slots, shift := unsafe.Pointer(unsafe.SliceData(t.slots)), t.shift
 	var touched uint64
 	for _, i := range missed[:misses] {
-		touched |= (*slot)(unsafe.Add(slots, t.queue[i].hash>>shift*slotSize)).meta
+		touched |= (*slot)(unsafe.Add(slots, uintptr(hashes[i]>>shift)*slotSize)).k1
 	}
 	t.touched = touched // the loads are the point: they overlap here and not below
 	for _, i := range missed[:misses] {
-		e := &t.queue[i]
-		if s := (*slot)(unsafe.Add(front, e.hash>>(64-frontBits)*slotSize)); s.meta == 0 {
-			*s = slot{e.k0, e.k1, e.val, e.n}
+		e, h := &t.queue[i], hashes[i]
+		if s := (*slot)(unsafe.Add(front, uintptr(h>>(64-frontBits))*slotSize)); s.k1 == 0 {
+			*s = *e
 			continue
 		}
 		// Most keys lie in the first slot they may lie in; a call for each would cost as much as the look.
-		if s := (*slot)(unsafe.Add(slots, e.hash>>shift*slotSize)); s.k0 == e.k0 && s.k1 == e.k1 && s.meta == e.n {
+		if s := (*slot)(unsafe.Add(slots, uintptr(h>>shift)*slotSize)); s.k0 == e.k0 && s.k1 == e.k1 {
 			s.val += e.val
 			continue
 		}
-		t.addSum(e)
+		t.add(e, h)
 	}
-	t.adds += int64(waits)
+	t.adds += uint64(waits)
 	t.waits = 0
 }
 
-// addSum adds into the large table: add, for sums alone.
-func (t *Table) addSum(e *entry) {
-	slots, mask := unsafe.Pointer(unsafe.SliceData(t.slots)), uint64(len(t.slots)-1)
-	for i := e.hash >> t.shift; ; i = (i + 1) & mask {
-		s := (*slot)(unsafe.Add(slots, i*slotSize))
-		if s.k0 == e.k0 && s.k1 == e.k1 && s.meta == e.n {
-			s.val += e.val
-			return
-		}
-		if s.meta == 0 {
-			*s = slot{e.k0, e.k1, e.val, e.n}
-			t.grew()
-			return
-		}
-	}
-}
-
-// add folds into the large table.
-func (t *Table) add(k0, k1, hash, n uint64, v int64) {
+// add adds into the large table.
+func (t *Table) add(e *slot, hash uint64) {
 	mask := uint64(len(t.slots) - 1)
 	for i := hash >> t.shift; ; i = (i + 1) & mask {
 		s := &t.slots[i&mask]
-		if s.k0 == k0 && s.k1 == k1 && s.meta == n {
-			s.val = t.fold(s.val, v)
+		if s.k0 == e.k0 && s.k1 == e.k1 {
+			s.val += e.val
 			return
 		}
-		if s.meta == 0 {
-			*s = slot{k0, k1, v, n}
+		if s.k1 == 0 {
+			*s = *e
 			t.grew()
 			return
 		}
@@ -247,27 +223,23 @@ func (t *Table) grew() {
 	if t.used*10 > len(t.slots)*fill {
 		t.full = true
 		if t.used*10 > len(t.slots)*9 { // nobody looked at Full: probes must end all the same
-			t.grow()
+			t.grow(2)
 		}
 	}
 }
 
-func (t *Table) grow() {
+func (t *Table) grow(factor int) {
 	old := t.slots
-	t.slots = allocate(2 * len(old))
-	t.shift--
+	t.slots = allocate(factor * len(old))
+	t.shift -= uint(bits.TrailingZeros(uint(factor)))
 	mask := uint64(len(t.slots) - 1)
 	for i := range old {
 		s := &old[i]
-		if s.meta == 0 {
+		if s.k1 == 0 {
 			continue
 		}
-		h := s.k1
-		if s.meta&lenMask <= maxInline {
-			h = t.hash(s.k0, s.k1)
-		}
-		at := h >> t.shift
-		for t.slots[at&mask].meta != 0 {
+		at := t.hashOf(s) >> t.shift
+		for t.slots[at&mask].k1 != 0 {
 			at = (at + 1) & mask
 		}
 		t.slots[at&mask] = *s
@@ -278,26 +250,23 @@ func (t *Table) grow() {
 // settle moves what waits in the queue and in the front table to where Drain finds it.
 func (t *Table) settle() {
 	t.flush()
-	if t.op != Sum {
-		return
-	}
 	for i := range t.front {
-		if s := &t.front[i]; s.meta != 0 {
-			t.add(s.k0, s.k1, t.hash(s.k0, s.k1), s.meta, s.val)
+		if s := &t.front[i]; s.k1 != 0 {
+			t.add(s, t.hashOf(s))
 			*s = slot{}
 		}
 	}
 }
 
-// Drain gives every key and its value, in no order, and empties the table, which keeps its memory. key is valid during
-// the call only. An error of emit stops it; the table is then empty all the same.
+// Drain gives every key and its sum, in no order, and empties the table, which keeps its memory. key is valid during the
+// call only. An error of emit stops it; the table is then empty all the same.
 func (t *Table) Drain(emit func(key []byte, v int64) error) error {
 	t.settle()
 	var err error
-	var inline [maxInline]byte
+	var inline [2 * 8]byte
 	for i := range t.slots {
 		s := &t.slots[i]
-		if s.meta == 0 {
+		if s.k1 == 0 {
 			continue
 		}
 		if err == nil {
@@ -311,21 +280,17 @@ func (t *Table) Drain(emit func(key []byte, v int64) error) error {
 		}
 	}
 	t.over, t.overB = nil, 0
-	t.arena, t.used, t.adds, t.full = t.arena[:0], 0, 0, false
+	t.arena, t.used, t.full = t.arena[:0], 0, false
 	return err
 }
 
-func (t *Table) key(s *slot, inline *[maxInline]byte) []byte {
-	n := s.meta & lenMask
-	if n > maxInline {
-		at := s.meta >> 24
-		return t.arena[at : at+n]
+func (t *Table) key(s *slot, inline *[2 * 8]byte) []byte {
+	if s.k1 >= longMark {
+		return t.long(s)
 	}
-	for i := range 8 {
-		inline[i] = byte(s.k0 >> (8 * i))
-		inline[8+i] = byte(s.k1 >> (8 * i))
-	}
-	return inline[:n]
+	binary.LittleEndian.PutUint64(inline[:8], s.k0)
+	binary.LittleEndian.PutUint64(inline[8:], s.k1)
+	return inline[:s.k1>>56]
 }
 
 // Close gives the memory back. The table must not be used afterwards.
