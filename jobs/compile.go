@@ -43,7 +43,9 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 		return fail("named outputs are not available yet: use Out")
 	case j.SortBy != nil:
 		return fail("SortBy is not available yet: sort within Reduce")
-	case j.Map == nil && j.MapBatch == nil:
+	case j.block != nil && (j.Map != nil || j.MapBatch != nil):
+		return fail("it is ready-made: leave its Map and MapBatch nil")
+	case j.Map == nil && j.MapBatch == nil && j.block == nil:
 		return fail("it has no Map")
 	case j.Map != nil && j.MapBatch != nil:
 		return fail("it has both Map and MapBatch: keep one")
@@ -75,7 +77,7 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	p.about = &pluginv1.Stage{
 		Name: j.Name, InputKind: kind, Fold: j.Combine.kind,
 		HasMap: true, HasReduce: j.Reduce != nil, HasPartition: j.Partition != nil,
-		RawLines: j.Map != nil, Identity: j.identity,
+		RawLines: j.MapBatch == nil, Identity: j.identity,
 	}
 	for _, s := range []struct {
 		to     *[]byte

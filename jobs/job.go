@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/rows"
 )
 
 // Job is one map-reduce step. In is an input record: string (a text line, or a file, as the input format says) or
@@ -51,6 +52,8 @@ type Job[In, K, V, Out any] struct {
 	Outputs []NamedOutput
 
 	identity bool
+	// block, instead of Map, is a ready-made one that takes a batch at a time.
+	block func(ctx context.Context, e *emitter[V], emit func(key string, v V), in *rows.Records)
 }
 
 // Pair is the row of a result whose Reduce is nil: the columns of K, then those of V. A key or value that is no struct

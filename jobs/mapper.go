@@ -23,6 +23,7 @@ type mapAttempt[In, K, V, Out any] struct {
 	ctx     context.Context
 	tally   tally
 	e       *emitter[V]
+	add     func(key string, v V)
 	emit    func(K, V)
 	batch   *BatchEmitter
 	records uint64
@@ -38,11 +39,11 @@ func (p *program[In, K, V, Out]) Map(ctx context.Context, start *pluginv1.MapSta
 	a.ctx = context.WithValue(ctx, tallyKey{}, &a.tally)
 	a.e = p.newEmitter(start, port)
 	defer a.e.release()
-	add := a.e.adder(p.job.Combine)
-	a.emit = p.emitFunc(add)
+	a.add = a.e.adder(p.job.Combine)
+	a.emit = p.emitFunc(a.add)
 	if p.job.MapBatch != nil {
 		var err error
-		if a.batch, err = newBatchEmitter(p.keys, p.vals, add); err != nil {
+		if a.batch, err = newBatchEmitter(p.keys, p.vals, a.add); err != nil {
 			return nil, err
 		}
 	}
@@ -124,9 +125,12 @@ func (a *mapAttempt[In, K, V, Out]) run(port boundary.MapPort) error {
 		if err != nil {
 			return err
 		}
-		if a.batch != nil {
+		switch {
+		case a.batch != nil:
 			err = a.mapBatch(in)
-		} else {
+		case a.job.block != nil:
+			err = a.mapBlock(in)
+		default:
 			err = a.mapRecords(in)
 		}
 		if err != nil {

@@ -16,37 +16,41 @@ const (
 	highs = 0x80 * ones
 )
 
-// suspects marks, a bit for each of eight bytes, those that may end a word: the ones of 20 and below, and of 80 and
-// above, which may belong to a space beyond ASCII. No byte carries into the next, so the marks are exact.
-func suspects(x uint64) uint64 {
-	m := (^(x&^highs + (0x7f-0x20)*ones) | x) & highs
-	return m >> 7 * 0x0102040810204080 >> 56
+// stops marks, in the high bit of its byte, each byte of x that may end a word: the ASCII spaces (09 to 0D, 20), and
+// every byte of 80 and above, which may belong to a space beyond ASCII. It is exact: no byte carries into the next.
+func stops(x uint64) uint64 {
+	low := x &^ highs
+	control := (low + (0x80-0x09)*ones) &^ (low + (0x80-0x0e)*ones) // 09 <= byte <= 0D
+	space := ^((low ^ 0x20*ones) + 0x7f*ones)                       // byte == 20
+	return (control | space | x) & highs
+}
+
+// marks puts the stops of up to 64 bytes together, a bit for each. wide has a bit set if there is a byte of 80 or above.
+func marks(b []byte) (m, wide uint64) {
+	j := 0
+	for ; j+8 <= len(b); j += 8 {
+		x := binary.LittleEndian.Uint64(b[j:])
+		wide |= x & highs
+		m |= stops(x) >> 7 * 0x0102040810204080 >> 56 << j // the multiplication brings the eight bits together
+	}
+	if j < len(b) {
+		x := tail(b, j)
+		wide |= x & highs
+		m |= stops(x) >> 7 * 0x0102040810204080 >> 56 << j
+	}
+	return m, wide
 }
 
 func words(s string, yield func(string) bool) {
 	b := bytesOf(s)
 	from := 0 // where the word that is being read begins
 	for i := 0; i < len(b); i += 64 {
-		var m uint64
-		if block := b[i:]; len(block) >= 64 {
-			block = block[:64]
-			for j := 0; j < 64; j += 8 {
-				m |= suspects(binary.LittleEndian.Uint64(block[j:])) << j
-			}
-		} else {
-			j := 0
-			for ; j+8 <= len(block); j += 8 {
-				m |= suspects(binary.LittleEndian.Uint64(block[j:])) << j
-			}
-			if j < len(block) {
-				m |= suspects(tail(block, j)) << j & (1<<len(block) - 1)
-			}
-		}
+		m, _ := marks(b[i:min(i+64, len(b))])
 		for ; m != 0; m &= m - 1 {
 			at := i + bits.TrailingZeros64(m)
 			width := 1
-			if b[at] != ' ' {
-				if width = space(b[at:]); width == 0 {
+			if b[at] >= 0x80 {
+				if width = wideSpace(b[at:]); width == 0 {
 					continue
 				}
 			}
@@ -71,18 +75,6 @@ func tail(b []byte, i int) uint64 {
 		x |= uint64(c) << (8 * j)
 	}
 	return x
-}
-
-// space is the length of the space at the start of b, which is not empty, or 0.
-func space(b []byte) int {
-	switch c := b[0]; {
-	case c == ' ' || c-'\t' <= '\r'-'\t':
-		return 1
-	case c >= 0x80:
-		return wideSpace(b)
-	default:
-		return 0
-	}
 }
 
 // wideSpace is the length of the Unicode space beyond ASCII at the start of b, or 0. Looking at the bytes alone is

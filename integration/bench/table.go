@@ -26,6 +26,7 @@ var table = []entry{
 	{"start", 0, "a job of one line, from start to end", false, start},
 	{"wc-words", 1, "word count with the SDK's own word iterator", false, words("examples/wordcount", 0.95, 0.80)},
 	{"wc-fields", 2, "word count with strings.FieldsSeq", false, words("integration/bench/plugins/fields", 1.15, 1.00)},
+	{"wc-ready", 3, "word count with the ready-made job (jobs.WordCounts)", false, words("integration/bench/plugins/ready", 0.80, 0.68)},
 	{"wc-batch", 3, "word count a batch at a time (MapBatch)", false, words("integration/bench/plugins/batch", 0.80, 0.68)},
 	{"logs", 5, "access log, hits and bytes by status and path, a plugin written for it", false, logs},
 	{"sort", 6, "sort of 100-byte records to 8 parts", false, sortRecords(1)},

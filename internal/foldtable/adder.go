@@ -11,14 +11,15 @@ import "unsafe"
 func (t *Table) Adder(other func(key string, v int64), full func()) func(key string, v int64) {
 	return func(key string, v int64) {
 		n, p := len(key), unsafe.Pointer(unsafe.StringData(key))
-		if uint(n-1) >= t.open || uintptr(p)&4095 > 4096-16 { // as in load
+		if uint(n-1) >= t.open || uintptr(p)&4095 > 4096-24 { // as in load
 			other(key, v)
 			return
 		}
 		w := t.waits
-		e, m := &t.queue[w&(queueLen-1)], &masks[n&maxInline]
+		e, m := &t.queue[w&(queueLen-1)], &masks[n&31]
 		e.k0 = *(*uint64)(p) & m[0]
-		e.k1 = *(*uint64)(unsafe.Add(p, 8))&m[1] | m[2]
+		e.k1 = *(*uint64)(unsafe.Add(p, 8)) & m[1]
+		e.k2 = *(*uint64)(unsafe.Add(p, 16))&m[2] | m[3]
 		e.val = v
 		t.waits = w + 1
 		if w+1 < queueLen {
@@ -29,4 +30,37 @@ func (t *Table) Adder(other func(key string, v int64), full func()) func(key str
 			full()
 		}
 	}
+}
+
+// AddRanges adds v under data[from[i]:to[i]] for each i, in order. It stops when the table is full, and gives how many it
+// has added. It is Add for many keys that lie in one text, with no call for each.
+//
+//go:nocheckptr
+func (t *Table) AddRanges(data []byte, from, to []int32, v int64) (n int, full bool) {
+	to = to[:len(from)]
+	text := unsafe.String(unsafe.SliceData(data), len(data))
+	for i, at := range from {
+		key := text[at:to[i]]
+		n, p := len(key), unsafe.Pointer(unsafe.StringData(key))
+		if uint(n-1) >= maxInline || uintptr(p)&4095 > 4096-24 { // as in load
+			if t.Add(key, v) {
+				return i + 1, true
+			}
+			continue
+		}
+		w := t.waits
+		e, m := &t.queue[w&(queueLen-1)], &masks[n&31]
+		e.k0 = *(*uint64)(p) & m[0]
+		e.k1 = *(*uint64)(unsafe.Add(p, 8)) & m[1]
+		e.k2 = *(*uint64)(unsafe.Add(p, 16))&m[2] | m[3]
+		e.val = v
+		t.waits = w + 1
+		if w+1 < queueLen {
+			continue
+		}
+		if t.flush(); t.full {
+			return i + 1, true
+		}
+	}
+	return len(from), t.full
 }

@@ -13,18 +13,18 @@ func (t *Table) addLong(key string, v int64) {
 		return
 	}
 	h := t.hashLong(key)
-	k1, n := longMark|h>>8, uint64(len(key))
+	k2, n := longMark|h>>8, uint64(len(key))
 	mask := uint64(len(t.slots) - 1)
 	for i := h >> t.shift; ; i = (i + 1) & mask {
 		s := &t.slots[i&mask]
-		if s.k1 == 0 {
-			*s = slot{k0: n | uint64(len(t.arena))<<24, k1: k1, val: v}
+		if s.k2 == 0 {
+			*s = slot{k0: n | uint64(len(t.arena))<<24, k2: k2, val: v}
 			t.arena = append(t.arena, key...)
 			t.grew()
 			t.full = t.full || t.crowded()
 			return
 		}
-		if s.k1 == k1 && string(t.long(s)) == key {
+		if s.k2 == k2 && string(t.long(s)) == key {
 			s.val += v
 			return
 		}

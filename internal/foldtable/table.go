@@ -6,7 +6,7 @@
 //     that their misses overlap, then the keys are compared.
 //   - Most adds hit few keys. A small table in front, which fits in the level 2 cache and keeps whatever came first,
 //     takes them without a branch.
-//   - Slots are inline: keys of up to 15 bytes are, with their length, two words in the slot; longer ones lie in an arena.
+//   - Slots are inline: keys of up to 23 bytes are, with their length, three words in the slot; longer ones lie in an arena.
 //   - Large tables take huge pages, for the page walks cost as much as the misses.
 //
 // The hash is seeded per table and has nothing to do with the one that partitions: with the same function a table that
@@ -22,10 +22,10 @@ import (
 
 const (
 	queueLen  = 256
-	frontBits = 13 // 8192 slots of 24 bytes: 192 KiB
+	frontBits = 13 // 8192 slots of 32 bytes: 256 KiB
 	firstBits = 14 // slots of a new table
-	maxInline = 15
-	longMark  = 0xff << 56 // in slot.k1
+	maxInline = 23
+	longMark  = 0xff << 56 // in slot.k2
 	// maxLong is the longest key the arena takes; the rare longer one lies in a map.
 	maxLong = 1<<24 - 1
 	// fill is the share of slots in use, in tenths, at which a table grows.
@@ -34,12 +34,12 @@ const (
 	steep, steepTo = 8, 1 << 20
 )
 
-// slot holds a key and its value. Of a key of up to maxInline bytes, k0 and k1 are its bytes, zero-padded, and the last
-// byte of k1 its length. Of a longer one k0 is its length in the low 24 bits and its place in the arena above, k1 the upper
-// bits of its hash below longMark. k1 is 0 when the slot is free.
+// slot holds a key and its value. Of a key of up to maxInline bytes, k0 to k2 are its bytes, zero-padded, and the last
+// byte of k2 its length. Of a longer one k0 is its length in the low 24 bits and its place in the arena above, k2 the upper
+// bits of its hash below longMark. k2 is 0 when the slot is free. Two slots make a cache line.
 type slot struct {
-	k0, k1 uint64
-	val    int64
+	k0, k1, k2 uint64
+	val        int64
 }
 
 // slotSize is the size of a slot, in bytes.
@@ -83,7 +83,7 @@ func (t *Table) Add(key string, v int64) (full bool) {
 	}
 	w := t.waits
 	e := &t.queue[w&(queueLen-1)]
-	e.k0, e.k1 = load(key)
+	e.k0, e.k1, e.k2 = load(key)
 	e.val = v
 	t.waits = w + 1
 	if w+1 < queueLen {
@@ -125,8 +125,10 @@ func (t *Table) Grow() bool {
 	return false
 }
 
-// crowded says that what lies outside the slots has taken its share.
-func (t *Table) crowded() bool { return cap(t.arena) > t.limit/2 || t.overB > t.limit/2 }
+// crowded says that what lies outside the slots has taken its share, or would if the arena grew once more.
+func (t *Table) crowded() bool {
+	return cap(t.arena) > t.limit/2 || t.overB > t.limit/2 || len(t.arena) > 0 && t.Bytes()+cap(t.arena)/2 > t.limit
+}
 
 // Adds is how often Add was called, ever.
 func (t *Table) Adds() uint64 { return t.adds + uint64(t.waits) }
@@ -145,18 +147,18 @@ func (t *Table) Bytes() int {
 	return (len(t.slots)+len(t.front))*int(slotSize) + cap(t.arena) + t.overB
 }
 
-// mix hashes two words. (Wide multiplication folded, as in wyhash; the second round spreads the high bits that index.)
-func mix(k0, k1, seed uint64) uint64 {
-	hi, lo := bits.Mul64(k0^seed, k1^0x9e3779b97f4a7c15)
+// mix hashes a short key. (Wide multiplication folded, as in wyhash; the second round spreads the high bits that index.)
+func mix(k0, k1, k2, seed uint64) uint64 {
+	hi, lo := bits.Mul64(k0^seed, (k1+bits.RotateLeft64(k2, 21))^0x9e3779b97f4a7c15)
 	return (hi ^ lo) * 0xd6e8feb86659fd93
 }
 
 // hashOf is the hash of the key in a slot; of a long one as much of it as the slot has.
 func (t *Table) hashOf(s *slot) uint64 {
-	if s.k1 >= longMark {
-		return s.k1 << 8
+	if s.k2 >= longMark {
+		return s.k2 << 8
 	}
-	return mix(s.k0, s.k1, t.seed)
+	return mix(s.k0, s.k1, s.k2, t.seed)
 }
 
 // flush settles the queue: front hits without a branch, then the misses with their slots warm. Indices are masked or
@@ -169,10 +171,10 @@ func (t *Table) flush() {
 	waits := t.waits
 	for i := range waits {
 		e := &t.queue[i&(queueLen-1)]
-		h := mix(e.k0, e.k1, seed)
+		h := mix(e.k0, e.k1, e.k2, seed)
 		hashes[i&(queueLen-1)] = h
 		s := (*slot)(unsafe.Add(front, uintptr(h>>(64-frontBits))*slotSize))
-		differs := (s.k0 ^ e.k0) | (s.k1 ^ e.k1)
+		differs := (s.k0 ^ e.k0) | (s.k1 ^ e.k1) | (s.k2 ^ e.k2)
 		miss := (differs | -differs) >> 63 // 1 where any bit differs
 		s.val += e.val & int64(miss-1)
 		missed[misses&(queueLen-1)] = uint8(i)
@@ -181,17 +183,17 @@ func (t *Table) flush() {
 	slots, shift := unsafe.Pointer(unsafe.SliceData(t.slots)), t.shift
 	var touched uint64
 	for _, i := range missed[:misses] {
-		touched |= (*slot)(unsafe.Add(slots, uintptr(hashes[i]>>shift)*slotSize)).k1
+		touched |= (*slot)(unsafe.Add(slots, uintptr(hashes[i]>>shift)*slotSize)).k2
 	}
 	t.touched = touched // the loads are the point: they overlap here and not below
 	for _, i := range missed[:misses] {
 		e, h := &t.queue[i], hashes[i]
-		if s := (*slot)(unsafe.Add(front, uintptr(h>>(64-frontBits))*slotSize)); s.k1 == 0 {
+		if s := (*slot)(unsafe.Add(front, uintptr(h>>(64-frontBits))*slotSize)); s.k2 == 0 {
 			*s = *e
 			continue
 		}
 		// Most keys lie in the first slot they may lie in; a call for each would cost as much as the look.
-		if s := (*slot)(unsafe.Add(slots, uintptr(h>>shift)*slotSize)); s.k0 == e.k0 && s.k1 == e.k1 {
+		if s := (*slot)(unsafe.Add(slots, uintptr(h>>shift)*slotSize)); s.k0 == e.k0 && s.k1 == e.k1 && s.k2 == e.k2 {
 			s.val += e.val
 			continue
 		}
@@ -206,11 +208,11 @@ func (t *Table) add(e *slot, hash uint64) {
 	mask := uint64(len(t.slots) - 1)
 	for i := hash >> t.shift; ; i = (i + 1) & mask {
 		s := &t.slots[i&mask]
-		if s.k0 == e.k0 && s.k1 == e.k1 {
+		if s.k0 == e.k0 && s.k1 == e.k1 && s.k2 == e.k2 {
 			s.val += e.val
 			return
 		}
-		if s.k1 == 0 {
+		if s.k2 == 0 {
 			*s = *e
 			t.grew()
 			return
@@ -235,11 +237,11 @@ func (t *Table) grow(factor int) {
 	mask := uint64(len(t.slots) - 1)
 	for i := range old {
 		s := &old[i]
-		if s.k1 == 0 {
+		if s.k2 == 0 {
 			continue
 		}
 		at := t.hashOf(s) >> t.shift
-		for t.slots[at&mask].k1 != 0 {
+		for t.slots[at&mask].k2 != 0 {
 			at = (at + 1) & mask
 		}
 		t.slots[at&mask] = *s
@@ -251,7 +253,7 @@ func (t *Table) grow(factor int) {
 func (t *Table) settle() {
 	t.flush()
 	for i := range t.front {
-		if s := &t.front[i]; s.k1 != 0 {
+		if s := &t.front[i]; s.k2 != 0 {
 			t.add(s, t.hashOf(s))
 			*s = slot{}
 		}
@@ -263,10 +265,10 @@ func (t *Table) settle() {
 func (t *Table) Drain(emit func(key []byte, v int64) error) error {
 	t.settle()
 	var err error
-	var inline [2 * 8]byte
+	var inline [3 * 8]byte
 	for i := range t.slots {
 		s := &t.slots[i]
-		if s.k1 == 0 {
+		if s.k2 == 0 {
 			continue
 		}
 		if err == nil {
@@ -284,13 +286,14 @@ func (t *Table) Drain(emit func(key []byte, v int64) error) error {
 	return err
 }
 
-func (t *Table) key(s *slot, inline *[2 * 8]byte) []byte {
-	if s.k1 >= longMark {
+func (t *Table) key(s *slot, inline *[3 * 8]byte) []byte {
+	if s.k2 >= longMark {
 		return t.long(s)
 	}
 	binary.LittleEndian.PutUint64(inline[:8], s.k0)
 	binary.LittleEndian.PutUint64(inline[8:], s.k1)
-	return inline[:s.k1>>56]
+	binary.LittleEndian.PutUint64(inline[16:], s.k2)
+	return inline[:s.k2>>56]
 }
 
 // Close gives the memory back. The table must not be used afterwards.
