@@ -23,7 +23,8 @@ type program[In, K, V, Out any] struct {
 	pairs  *pairTable  // rows of a key and its value, when Reduce is nil
 	words  bool        // the fold is a sum of 64-bit integers
 	tables *sumTables  // for it
-	plain  bool        // combining is off: jobstest shows that it changes nothing
+	folds  *foldTables[V]
+	plain  bool // combining is off: jobstest shows that it changes nothing
 }
 
 var nameRE = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
@@ -50,7 +51,7 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	case j.Map != nil && j.MapBatch != nil:
 		return fail("it has both Map and MapBatch: keep one")
 	}
-	p := &program[In, K, V, Out]{job: j, words: j.Combine.addsWords() && isWord[V](), tables: &sumTables{}}
+	p := &program[In, K, V, Out]{job: j, words: j.Combine.addsWords() && isWord[V](), tables: &sumTables{}, folds: &foldTables[V]{}}
 	kind, err := inputKind[In]()
 	if err != nil {
 		return fail("In: %w", err)

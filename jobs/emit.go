@@ -3,6 +3,8 @@ package jobs
 import (
 	"unsafe"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/combine"
@@ -15,17 +17,17 @@ const maxField = 512 << 20
 // to it encoded, so that it need not know K.
 type emitter[V any] struct {
 	port  boundary.MapPort
+	keys  []arrow.Field // to name keys to people
 	vals  *codec.Codec[V]
 	place func(key []byte) (int32, error) // the job's own partition of a key; nil: the worker computes it
 
 	pairs uint64 // emitted by the user's function, but for those in sums
 	err   error  // the first that befell; emit discards from then on
 
-	table  *combine.Table[V] // nil: nothing is combined, or in sums
-	sums   *sumTable         // where the fold is a sum of 64-bit integers; else nil
+	folds  *foldTable[V] // nil: nothing is combined, or in sums
+	sums   *sumTable     // where the fold is a sum of 64-bit integers; else nil
 	gate   combine.Gate
 	memory int // bytes that the table may use
-	held   int // bytes of values beyond the table itself, where V has any
 
 	out   *boundary.Pairs
 	last  *boundary.Pairs // the batch sent last, as Send left it
@@ -98,35 +100,14 @@ func (e *emitter[V]) send() {
 // finish sends all that is still here.
 func (e *emitter[V]) finish() error {
 	switch {
-	case e.table != nil:
+	case e.folds != nil:
+		e.settle()
 		e.flush()
 	case e.sums != nil:
 		e.flushSums()
 	}
 	e.send()
 	return e.err
-}
-
-// flush empties the table into batches.
-func (e *emitter[V]) flush() {
-	for key, v := range e.table.All {
-		e.put(textOf(key), *v)
-	}
-	e.table.Reset()
-	e.held = 0
-}
-
-// full is called when the table takes no new key: it grows, or is emptied.
-func (e *emitter[V]) full() {
-	keys := e.table.Len()
-	switch {
-	case !e.gate.Judge(e.pairs, keys):
-		e.flush()
-		e.gate.Restart(e.pairs)
-	case e.held+e.table.Bytes() > e.memory || !e.table.Grow():
-		e.flush()
-		e.gate.Emptied(e.pairs, keys)
-	}
 }
 
 // passes reports that a pair does not go through the table: none pays now, or the key is too long for it.
@@ -138,58 +119,19 @@ func (e *emitter[V]) passes(key string) bool {
 	return len(key) > combine.MaxKey
 }
 
-// The functions that emit into the table. Each is the whole path of one kind of fold, with nothing to decide per pair
-// but what the pair itself decides.
+// The functions that emit into a table. Each is the whole path of one kind of fold, with nothing to decide per pair but
+// what the pair itself decides.
 
-func addSum[V Number](e *emitter[V], _ func(acc, v V) V) func(key string, v V) {
+func addSum[V Number](e *emitter[V], fold func(acc, v V) V) func(key string, v V) {
 	if e.sums != nil {
 		return addWord(e)
 	}
-	return func(key string, v V) {
-		e.pairs++
-		if e.passes(key) {
-			e.put(key, v)
-			return
-		}
-		acc, fresh := e.table.Upsert(key)
-		*acc += v
-		if fresh && e.table.Full() {
-			e.full()
-		}
-	}
+	return addFold(e, fold)
 }
 
-func addCount[V Integer](e *emitter[V], _ func(acc, v V) V) func(key string, v V) {
-	sum := addSum(e, nil)
+func addCount[V Integer](e *emitter[V], fold func(acc, v V) V) func(key string, v V) {
+	sum := addSum(e, fold)
 	return func(key string, _ V) { sum(key, 1) }
-}
-
-// addFold serves any other fold. The values in the table are its own: the user may reuse what he emitted.
-func addFold[V any](e *emitter[V], fold func(acc, v V) V) func(key string, v V) {
-	sized := e.vals.Sized()
-	return func(key string, v V) {
-		e.pairs++
-		if e.passes(key) {
-			e.put(key, v)
-			return
-		}
-		v = e.vals.Clone(v)
-		acc, fresh := e.table.Upsert(key)
-		if sized && !fresh {
-			e.held -= e.vals.Size(*acc)
-		}
-		if fresh {
-			*acc = v
-		} else {
-			*acc = fold(*acc, v)
-		}
-		if sized {
-			e.held += e.vals.Size(*acc)
-		}
-		if fresh && e.table.Full() || e.held > e.memory {
-			e.full()
-		}
-	}
 }
 
 func textOf(b []byte) string  { return unsafe.String(unsafe.SliceData(b), len(b)) }

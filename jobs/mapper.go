@@ -10,7 +10,6 @@ import (
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
-	"github.com/mrctl/mrctl/internal/combine"
 	"github.com/mrctl/mrctl/internal/rows"
 )
 
@@ -60,13 +59,13 @@ func (p *program[In, K, V, Out]) newEmitter(start *pluginv1.MapStart, port bound
 	if memory <= 0 {
 		memory = defaultMemory
 	}
-	e := &emitter[V]{port: port, vals: p.vals}
+	e := &emitter[V]{port: port, keys: p.keys.Fields(), vals: p.vals}
 	if p.job.Combine.IsSet() && !p.plain {
 		e.memory = memory / 2 // the rest is for batches on their way
 		if p.words {
 			e.sums = p.tables.get(e.memory)
 		} else {
-			e.table = combine.New[V](e.memory)
+			e.folds = p.folds.get(e.memory)
 		}
 	}
 	if n := max(int(start.GetPartitions()), 1); p.job.Partition != nil {
@@ -90,7 +89,7 @@ func (p *program[In, K, V, Out]) newEmitter(start *pluginv1.MapStart, port bound
 
 // adder is how an encoded key and its value enter the emitter.
 func (e *emitter[V]) adder(c Combiner[V]) func(key string, v V) {
-	if e.table != nil || e.sums != nil {
+	if e.folds != nil || e.sums != nil {
 		return c.add(e, c.fold)
 	}
 	first := c.first
@@ -209,10 +208,11 @@ func (a *mapAttempt[In, K, V, Out]) setAside(in *boundary.Input, row int, rec []
 	})
 }
 
-// placeError adds the record to a failure that has none: one that befell while emitting for it.
+// placeError adds the record to a failure that has none: one that befell while emitting for it. A failure that names a
+// key has befallen pairs of several records.
 func placeError(in *boundary.Input, row int, err error) error {
 	var f *boundary.Failure
-	if errors.As(err, &f) && !f.HasRecord {
+	if errors.As(err, &f) && !f.HasRecord && f.Key == nil {
 		return at(in, row, f)
 	}
 	return err

@@ -9,7 +9,7 @@ import (
 )
 
 // Sums of 64-bit integers, the combiner of every count, go through a table made for them (package foldtable); all other
-// folds through package combine. The two obey the same protocol: Full, then Grow or empty.
+// folds through package combine (folds.go). The two obey the same protocol: full, then grow or empty.
 
 // sumTable is the table of one attempt and who empties it.
 type sumTable struct {
@@ -102,8 +102,12 @@ func (e *emitter[V]) emitted() uint64 {
 	return e.pairs + e.sums.Adds() - e.sums.before
 }
 
-// release gives the table of an attempt back, whatever became of the attempt.
+// release gives the table of an attempt back, of whichever kind, whatever became of the attempt.
 func (e *emitter[V]) release() {
+	if e.folds != nil {
+		e.folds.from.put(e.folds.Table)
+		e.folds = nil
+	}
 	if e.sums == nil {
 		return
 	}

@@ -85,7 +85,7 @@ type Failure struct {
 	HasRecord bool
 	Batch     uint64 // of the record, when HasRecord
 	Row       uint64
-	Key       []byte // encoded; of the group, in a reduce
+	Key       []byte // encoded; of the group in a reduce, of the pairs being combined in a map
 }
 
 // Error is the text, and the stack below it.
