@@ -6,15 +6,18 @@ import (
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 )
 
-// Combiner folds values of one key into one. The zero Combiner is none. Sum, Min, Max and Count are known to the
-// engine, which then folds wherever pairs meet without asking the plugin.
+// Combiner folds values of one key into one. The zero Combiner is none. Sum, SumFields, Min, Max and Count are known to
+// the engine, which then folds wherever pairs meet without asking the plugin.
 type Combiner[V any] struct {
 	kind  pluginv1.Stage_Fold
 	fold  func(acc, v V) V
 	first func(v V) V // what a single emitted value counts for; nil: itself
+	// into is fold without copies; nil: by fold. What it makes of a fresh acc is v.
+	into func(acc, v *V, fresh bool)
+	err  error // why no job can have it
 	// add is the whole of emitting into the table, made for V's own type where the fold is known: the time of a
 	// counting job is spent in this function.
-	add func(e *emitter[V], fold func(acc, v V) V) func(key string, v V)
+	add func(e *emitter[V], c *Combiner[V]) func(key string, v V)
 }
 
 // Integer is any integer type.

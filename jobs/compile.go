@@ -50,6 +50,8 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 		return fail("it has no Map")
 	case j.Map != nil && j.MapBatch != nil:
 		return fail("it has both Map and MapBatch: keep one")
+	case j.Combine.err != nil:
+		return fail("Combine: %w", j.Combine.err)
 	}
 	p := &program[In, K, V, Out]{job: j, words: j.Combine.addsWords() && isWord[V](), tables: &sumTables{}, folds: &foldTables[V]{}}
 	kind, err := inputKind[In]()

@@ -122,15 +122,15 @@ func (e *emitter[V]) passes(key string) bool {
 // The functions that emit into a table. Each is the whole path of one kind of fold, with nothing to decide per pair but
 // what the pair itself decides.
 
-func addSum[V Number](e *emitter[V], fold func(acc, v V) V) func(key string, v V) {
+func addSum[V Number](e *emitter[V], c *Combiner[V]) func(key string, v V) {
 	if e.sums != nil {
 		return addWord(e)
 	}
-	return addFold(e, fold)
+	return addFold(e, c)
 }
 
-func addCount[V Integer](e *emitter[V], fold func(acc, v V) V) func(key string, v V) {
-	sum := addSum(e, fold)
+func addCount[V Integer](e *emitter[V], c *Combiner[V]) func(key string, v V) {
+	sum := addSum(e, c)
 	return func(key string, _ V) { sum(key, 1) }
 }
 

@@ -52,13 +52,16 @@ func (f *foldTables[V]) put(t *combine.Table[V]) {
 }
 
 // addFold emits into the table of folds. The values in it are its own: the user may reuse what he emitted.
-func addFold[V any](e *emitter[V], fold func(acc, v V) V) func(key string, v V) {
-	t := e.folds
-	t.into = func(acc, v *V, fresh bool) {
-		if fresh {
-			*acc = *v
-		} else {
-			*acc = fold(*acc, *v)
+func addFold[V any](e *emitter[V], c *Combiner[V]) func(key string, v V) {
+	t, fold := e.folds, c.fold
+	t.into = c.into
+	if t.into == nil {
+		t.into = func(acc, v *V, fresh bool) {
+			if fresh {
+				*acc = *v
+			} else {
+				*acc = fold(*acc, *v)
+			}
 		}
 	}
 	if e.vals.Refers() {

@@ -90,7 +90,7 @@ func (p *program[In, K, V, Out]) newEmitter(start *pluginv1.MapStart, port bound
 // adder is how an encoded key and its value enter the emitter.
 func (e *emitter[V]) adder(c Combiner[V]) func(key string, v V) {
 	if e.folds != nil || e.sums != nil {
-		return c.add(e, c.fold)
+		return c.add(e, &c)
 	}
 	first := c.first
 	return func(key string, v V) {

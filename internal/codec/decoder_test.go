@@ -105,11 +105,11 @@ func TestFolds(t *testing.T) {
 	for _, f := range []arrow.Field{
 		{Type: arrow.BinaryTypes.String}, {Type: arrow.PrimitiveTypes.Int64, Nullable: true}, {Type: arrow.FixedWidthTypes.Timestamp_ns},
 	} {
-		if _, ok := FoldFor(pluginv1.Stage_FOLD_SUM, f); ok {
+		if _, _, ok := FoldFor(pluginv1.Stage_FOLD_SUM, []arrow.Field{f}); ok {
 			t.Errorf("%v is folded by the engine", f)
 		}
 	}
-	if _, ok := FoldFor(pluginv1.Stage_FOLD_OPAQUE, arrow.Field{Type: arrow.PrimitiveTypes.Int64}); ok {
+	if _, _, ok := FoldFor(pluginv1.Stage_FOLD_OPAQUE, []arrow.Field{{Type: arrow.PrimitiveTypes.Int64}}); ok {
 		t.Error("an opaque fold is done by the engine")
 	}
 }
@@ -140,7 +140,7 @@ func fold[T any](t fataler, kind pluginv1.Stage_Fold, a, b T) T {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, ok := FoldFor(kind, c.Fields()[0])
+	f, _, ok := FoldFor(kind, c.Fields())
 	if !ok {
 		t.Fatal("no fold")
 	}

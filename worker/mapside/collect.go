@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/apache/arrow-go/v18/arrow"
-
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/budget"
@@ -67,15 +65,11 @@ func folding(stage *pluginv1.Stage) (runs.FoldFunc, runs.Summing, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if len(val) == 1 {
-		if fold, ok := codec.FoldFor(kind, val[0]); ok {
-			if kind == pluginv1.Stage_FOLD_SUM && arrow.IsFloating(val[0].Type.ID()) {
-				return fold, runs.SumKeys, nil
-			}
-			return fold, runs.SumPairs, nil
-		}
+	fold, exact, _ := codec.FoldFor(kind, val)
+	if exact {
+		return fold, runs.SumPairs, nil
 	}
-	return nil, runs.SumKeys, nil
+	return fold, runs.SumKeys, nil
 }
 
 func (c *collector) add(ctx context.Context, b *boundary.Pairs) error {

@@ -169,9 +169,7 @@ func newReduction(ctx context.Context, t *Task, d *Deps) (*reduction, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(val) == 1 {
-			r.fold, _ = codec.FoldFor(kind, val[0])
-		}
+		r.fold, _, _ = codec.FoldFor(kind, val)
 	}
 	r.plugin = t.Stage.GetHasReduce() || kind != pluginv1.Stage_FOLD_UNSPECIFIED && r.fold == nil
 	if r.plugin {

@@ -80,7 +80,7 @@ type Stage_Fold int32
 const (
 	Stage_FOLD_UNSPECIFIED Stage_Fold = 0 // no combiner
 	Stage_FOLD_OPAQUE      Stage_Fold = 1 // only the plugin can fold
-	Stage_FOLD_SUM         Stage_Fold = 2
+	Stage_FOLD_SUM         Stage_Fold = 2 // of each number in the value on its own
 	Stage_FOLD_MIN         Stage_Fold = 3
 	Stage_FOLD_MAX         Stage_Fold = 4
 	Stage_FOLD_COUNT       Stage_Fold = 5 // values are counts; merging adds them

@@ -41,8 +41,6 @@ func hit(_ context.Context, line string, emit func(Route, Sums)) error {
 	return nil
 }
 
-func add(a, b Sums) Sums { return Sums{a.Hits + b.Hits, a.Bytes + b.Bytes} }
-
-var job = jobs.Job[string, Route, Sums, jobs.Pair[Route, Sums]]{Name: "hits", Map: hit, Combine: jobs.Fold(add)}
+var job = jobs.Job[string, Route, Sums, jobs.Pair[Route, Sums]]{Name: "hits", Map: hit, Combine: jobs.SumFields[Sums]()}
 
 func main() { jobs.Main(job) }
