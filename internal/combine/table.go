@@ -29,8 +29,8 @@ import (
 const MaxKey = 1 << 12
 
 const (
-	queueLen   = 128     // pairs that wait, at most
-	queueBytes = 8 << 10 // of keys and of values, from which on no more are let wait
+	queueLen   = 256     // pairs that wait, at most
+	queueBytes = 16 << 10 // of keys and of values, from which on no more are let wait
 	minPlaces  = 1 << 10
 	slack      = 64 // bytes after the last entry: an entry is touched at its second line too
 	align      = 8
@@ -195,14 +195,15 @@ func (t *Table[V]) Settle(into func(acc, v *V, fresh bool)) {
 	var hashes [queueLen]uint64
 	n := t.waits
 	places, mask := t.places.words(), uint64(len(t.places.words())-1)
-	touched := uint64(0)
 	for i := range n {
-		h := maphash.Bytes(t.seed, t.keys[t.ends[i]:t.ends[i+1]])
-		hashes[i&(queueLen-1)] = h
+		hashes[i&(queueLen-1)] = maphash.Bytes(t.seed, t.keys[t.ends[i]:t.ends[i+1]])
+	}
+	touched := uint64(0) // by loops with nothing else in them, so that as many loads as can be are under way
+	for _, h := range hashes[:n] {
 		touched |= places[h>>t.shift&mask]
 	}
-	for i := range n {
-		at := uint64(uint32(places[hashes[i&(queueLen-1)]>>t.shift&mask])) * align
+	for _, h := range hashes[:n] {
+		at := uint64(uint32(places[h>>t.shift&mask])) * align
 		touched |= uint64(t.entries.b[at]) | uint64(t.entries.b[at+slack-1])
 	}
 	t.touched = touched

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/mrctl/mrctl/jobs"
@@ -12,7 +13,7 @@ import (
 
 // Route is what lines are grouped by.
 type Route struct {
-	Status string
+	Status int16
 	Path   string
 }
 
@@ -37,7 +38,11 @@ func hit(_ context.Context, line string, emit func(Route, Sums)) error {
 	for i := 4; i < len(rest) && rest[i]-'0' <= 9; i++ {
 		sums.Bytes = sums.Bytes*10 + int64(rest[i]-'0')
 	}
-	emit(Route{rest[:3], path}, sums)
+	status, err := strconv.ParseInt(rest[:3], 10, 16)
+	if err != nil {
+		return jobs.BadRecord(errNoLog)
+	}
+	emit(Route{int16(status), path}, sums)
 	return nil
 }
 

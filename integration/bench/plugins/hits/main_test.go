@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/mrctl/mrctl/jobs/jobstest"
@@ -11,15 +12,15 @@ const (
 	none = `1.2.3.4 - - [01/Mar/2026:00:00:00 +0000] "GET /a/b?c=1 HTTP/1.1" 304 - "-" "x y"`
 )
 
-func TestLaws(t *testing.T) { jobstest.Laws(t, job, []string{line, none, line, "", `"`}) }
+func TestLaws(t *testing.T) { jobstest.Laws(t, job, []string{line, none, line, "", `"`, strings.Replace(line, "200", "2x0", 1)}) }
 
 func TestHit(t *testing.T) {
 	for l, want := range map[string]struct {
 		Route
 		Sums
 	}{
-		line: {Route{"200", "/a/b?c=1"}, Sums{1, 1234}},
-		none: {Route{"304", "/a/b?c=1"}, Sums{1, 0}},
+		line: {Route{200, "/a/b?c=1"}, Sums{1, 1234}},
+		none: {Route{304, "/a/b?c=1"}, Sums{1, 0}},
 	} {
 		n := 0
 		err := hit(t.Context(), l, func(r Route, s Sums) {
