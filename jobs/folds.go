@@ -109,6 +109,9 @@ func addOwn[V any](e *emitter[V]) func(key string, v V) {
 // settle folds the pairs that wait into the table, which it makes room in first.
 func (e *emitter[V]) settle() {
 	t := e.folds
+	if e.gate.Judges(t.Len()) {
+		e.judge()
+	}
 	for !t.Fits() {
 		e.full()
 	}
@@ -133,17 +136,23 @@ func (e *emitter[V]) fold() {
 	t.Settle(t.into)
 }
 
+// judge empties the table if it does not pay, and reports that it does.
+func (e *emitter[V]) judge() (pays bool) {
+	pairs := e.pairs - uint64(e.folds.Waits()) // those that wait are not among its keys
+	if e.gate.Judge(pairs, e.folds.Len()) {
+		return true
+	}
+	e.flush()
+	e.gate.Restart(pairs)
+	return false
+}
+
 // full is called when the table takes no new key: it grows, or is emptied.
 func (e *emitter[V]) full() {
 	t := e.folds
-	keys := t.Len()
-	switch {
-	case !e.gate.Judge(e.pairs, keys):
+	if keys := t.Len(); e.judge() && (t.held+t.Bytes() > e.memory || !t.Grow()) {
 		e.flush()
-		e.gate.Restart(e.pairs)
-	case t.held+t.Bytes() > e.memory || !t.Grow():
-		e.flush()
-		e.gate.Emptied(e.pairs, keys)
+		e.gate.Emptied(e.pairs-uint64(t.Waits()), keys)
 	}
 }
 

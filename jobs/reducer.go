@@ -22,6 +22,8 @@ type groups struct {
 	row   int
 	err   error
 	key   []byte // of the current group
+	begun bool   // none of its values has been given out: the next row is its first
+	over  bool   // the next row is known to be another group's
 	in    uint64 // groups begun
 }
 
@@ -50,20 +52,26 @@ func (g *groups) next() bool {
 		return false
 	}
 	g.key = g.batch.Key(g.row)
+	g.begun, g.over = true, false
 	g.in++
 	return true
 }
 
-// value gives the encoded value of the next row of the current group.
+// value gives the encoded value of the next row of the current group. Each key is compared once.
 func (g *groups) value() (enc []byte, ok bool) {
-	if g.batch == nil || g.row == g.batch.Len() {
-		if g.load(); g.batch == nil {
+	if g.over {
+		return nil, false
+	}
+	if !g.begun {
+		if g.batch == nil || g.row == g.batch.Len() {
+			g.load()
+		}
+		if g.batch == nil || !bytes.Equal(g.batch.Key(g.row), g.key) {
+			g.over = true
 			return nil, false
 		}
 	}
-	if !bytes.Equal(g.batch.Key(g.row), g.key) {
-		return nil, false
-	}
+	g.begun = false
 	g.row++
 	return g.batch.Val(g.row - 1), true
 }

@@ -240,27 +240,6 @@ func TestTableAfterAPanic(t *testing.T) {
 	}
 }
 
-func TestGate(t *testing.T) {
-	var g Gate
-	if !g.Judge(10, 10) {
-		t.Error("a small table is judged at once")
-	}
-	if !g.Judge(2*firstTrial, firstTrial) {
-		t.Error("a table that halves the pairs does not pay")
-	}
-	if g.Judge(firstTrial+1, firstTrial) || g.Shut != 8*firstTrial {
-		t.Errorf("distinct keys are combined on; shut for %d", g.Shut)
-	}
-	g.Restart(firstTrial + 1)
-	at := uint64(9*firstTrial + 1)
-	if !g.Judge(at+firstTrial, firstTrial) {
-		t.Error("the second trial is not longer")
-	}
-	if !g.Judge(at+3*firstTrial, 2*firstTrial) {
-		t.Error("pairs that passed by are counted")
-	}
-}
-
 func FuzzTable(f *testing.F) {
 	f.Add("a", "a\x00", "0123456789abcdef", "0123456789abcdefg")
 	f.Fuzz(func(t *testing.T, a, b, c, d string) {
