@@ -77,9 +77,11 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 		}
 		out = p.pairs.schema
 	}
+	// The engine shows all columns of a pair: where some are picked, the plugin makes the rows.
+	reduces := j.Reduce != nil || p.pairs.pick != nil
 	p.about = &pluginv1.Stage{
 		Name: j.Name, InputKind: kind, Fold: j.Combine.kind,
-		HasMap: true, HasReduce: j.Reduce != nil, HasPartition: j.Partition != nil,
+		HasMap: true, HasReduce: reduces, HasPartition: j.Partition != nil,
 		RawLines: j.MapBatch == nil, Identity: j.identity,
 	}
 	for _, s := range []struct {

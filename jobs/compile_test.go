@@ -90,6 +90,10 @@ func TestDescribe(t *testing.T) {
 	if v, _ := out.Field(1).Metadata.GetValue(codec.JSONKey); out.NumFields() != 2 || v != "1" {
 		t.Errorf("the output is %v", out)
 	}
+	picked, err := wordJob{Name: "x", Map: countWords, Combine: Sum[int64](), Columns: func() []string { return []string{"value"} }}.Program()
+	if err != nil || !picked.Describe().GetHasReduce() {
+		t.Errorf("columns are picked by the engine, which shows all: %v (%v)", picked, err)
+	}
 	id, err := Identity[[]byte]("sort").Program()
 	if err != nil || !id.Describe().GetIdentity() || id.Describe().GetHasReduce() {
 		t.Errorf("the identity is %v (%v)", id, err)

@@ -143,6 +143,15 @@ func TestSumFieldsRefusesWhatIsNoNumber(t *testing.T) {
 	}
 }
 
+// A number is a value with one field.
+func TestSumFieldsOfANumber(t *testing.T) {
+	job := wordJob{Name: "x", Map: countWords, Combine: SumFields[int64]()}
+	batches, _, err := mapped(t, job, &pluginv1.MapStart{}, "a b a\n")
+	if got := sums(t, batches); err != nil || len(got) != 2 || got["a"] != 2 || batches[0].Len() != 2 {
+		t.Errorf("counted %v (%v)", got, err)
+	}
+}
+
 // A fold that panics fails the attempt and names the key, for the record at hand has nothing to do with it.
 func TestAPanicOfAFoldNamesTheKey(t *testing.T) {
 	job := Job[string, struct {
