@@ -56,7 +56,7 @@ func TestGateBoundsWhatIsInVain(t *testing.T) {
 
 // Keys that repeat from some point on are combined after one pause, whenever that is.
 func TestGateNoticesRepetition(t *testing.T) {
-	for half := 100_000; half < 3_000_000; half = half * 5 / 4 {
+	for half := 100_000; half < 1_500_000; half = half * 8 / 5 {
 		_, rows := simulate(half+1_000_000, func(i int) int {
 			if i < half {
 				return i
