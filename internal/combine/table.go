@@ -29,7 +29,7 @@ import (
 const MaxKey = 1 << 12
 
 const (
-	queueLen   = 256     // pairs that wait, at most
+	queueLen   = 256      // pairs that wait, at most
 	queueBytes = 16 << 10 // of keys and of values, from which on no more are let wait
 	minPlaces  = 1 << 10
 	slack      = 64 // bytes after the last entry: an entry is touched at its second line too

@@ -12,7 +12,9 @@ const (
 	none = `1.2.3.4 - - [01/Mar/2026:00:00:00 +0000] "GET /a/b?c=1 HTTP/1.1" 304 - "-" "x y"`
 )
 
-func TestLaws(t *testing.T) { jobstest.Laws(t, job, []string{line, none, line, "", `"`, strings.Replace(line, "200", "2x0", 1)}) }
+func TestLaws(t *testing.T) {
+	jobstest.Laws(t, job, []string{line, none, line, "", `"`, strings.Replace(line, "200", "2x0", 1)})
+}
 
 func TestHit(t *testing.T) {
 	for l, want := range map[string]struct {
