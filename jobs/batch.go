@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"fmt"
-	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -14,67 +13,84 @@ import (
 	"github.com/mrctl/mrctl/internal/rows"
 )
 
-// BatchEmitter takes the pairs of a MapBatch, a batch at a time.
+// BatchEmitter takes the pairs of a MapBatch, many at a time. What it is given it takes in before it returns: columns
+// and buffers are the caller's again.
 type BatchEmitter struct {
 	schema *arrow.Schema
 	nkeys  int
-	take   func(key, val []byte) error
-	key    []byte
-	val    []byte
+	keys   *codec.Encoder
+	to     pairSink
+	bounds []int32
 }
 
-// newBatchEmitter makes an emitter that hands each pair to add, encoded key and typed value.
-func newBatchEmitter[K, V any](keys *codec.Codec[K], vals *codec.Codec[V], add func(key string, v V)) (*BatchEmitter, error) {
-	fields := append(named(keys.Fields(), "key"), vals.Fields()...)
-	for _, f := range fields {
-		if !codec.Encodable(f.Type) {
-			return nil, failuref("MapBatch cannot emit column %s of type %v: use Map", f.Name, f.Type)
-		}
+// pairSink is where pairs go by columns, whatever V is.
+type pairSink interface {
+	// put takes a pair for each of n keys. No values: a one each.
+	put(keys pieces, n int, values []arrow.Array) error
+}
+
+func newBatchEmitter[K, V any](keys *codec.Codec[K], to *columnSink[V]) (*BatchEmitter, error) {
+	fields := named(keys.Fields(), "key")
+	e := &BatchEmitter{schema: arrow.NewSchema(append(fields, to.e.vals.Fields()...), nil), nkeys: len(fields), to: to}
+	if e.schema.NumFields() == 0 {
+		return nil, failuref("MapBatch has no columns to emit: neither K nor V has any")
 	}
-	return &BatchEmitter{
-		schema: arrow.NewSchema(fields, nil), nkeys: len(keys.Fields()),
-		take: func(key, val []byte) error {
-			v, err := vals.Decode(val)
-			if err == nil {
-				add(textOf(key), v)
-			}
-			return err
-		},
-	}, nil
+	var err error
+	if e.keys, err = codec.NewEncoder(fields); err != nil {
+		return nil, failuref("MapBatch cannot emit %v: use Map", err)
+	}
+	if to.vals, err = codec.NewEncoder(to.e.vals.Fields()); err != nil {
+		return nil, failuref("MapBatch cannot emit %v: use Map", err)
+	}
+	return e, nil
 }
 
 // Schema is what Emit takes: the columns of K, then those of V.
 func (e *BatchEmitter) Schema() *arrow.Schema { return e.schema }
 
-// Emit emits a pair for each row. The columns are of Schema's types, all of one length, and are free again when it
-// returns.
+// Emit emits a pair for each row of columns, which are all of one length. They are of Schema's types, where a column of
+// strings or bytes may also be the other of the two, large, or a dictionary of such; only columns that are pointers in K
+// or V may have nulls. Slices of arrays will do.
 func (e *BatchEmitter) Emit(columns ...arrow.Array) error {
 	if len(columns) != e.schema.NumFields() {
 		return fmt.Errorf("emit: %d columns, want %d: %v", len(columns), e.schema.NumFields(), e.schema)
 	}
 	n := columns[0].Len()
-	for i, c := range columns {
-		f := e.schema.Field(i)
-		if c.Len() != n {
-			return fmt.Errorf("emit: column %s has %d rows, the first has %d", f.Name, c.Len(), n)
-		}
-		if !arrow.TypeEqual(c.DataType(), f.Type) {
-			return fmt.Errorf("emit: column %s is %v, want %v", f.Name, c.DataType(), f.Type)
-		}
-		if !f.Nullable && c.NullN() > 0 {
-			return fmt.Errorf("emit: column %s has nulls", f.Name)
-		}
+	columns, err := plainColumns(e.schema.Fields(), columns, n)
+	if err != nil {
+		return err
 	}
-	keys := codec.NewEncoder(e.schema.Fields()[:e.nkeys], columns[:e.nkeys])
-	vals := codec.NewEncoder(e.schema.Fields()[e.nkeys:], columns[e.nkeys:])
-	for row := range n {
-		e.key, e.val = keys.Append(e.key[:0], row), vals.Append(e.val[:0], row)
-		if err := e.take(e.key, e.val); err != nil {
-			return err
-		}
+	data, at, err := e.keys.Encode(n, columns[:e.nkeys])
+	if err != nil {
+		return err
 	}
-	return nil
+	return e.to.put(pieces{data, at, 1}, n, columns[e.nkeys:])
 }
+
+// EmitPieces emits a pair for each two of bounds: its key is text[bounds[2*i]:bounds[2*i+1]], its value row i of values,
+// the columns of V. With no values it is a 1 each, where V is a number. K must be a string or []byte. It is meant for what
+// cuts keys out of its input: keys need not be copied together, may leave gaps and may overlap.
+func (e *BatchEmitter) EmitPieces(text []byte, bounds []int32, values ...arrow.Array) error {
+	e.bounds = bounds
+	fields := e.schema.Fields()[e.nkeys:]
+	switch {
+	case !e.keys.Raw():
+		return fmt.Errorf("emit pieces: keys are no lone string or bytes, but %v", e.schema.Fields()[:e.nkeys])
+	case len(bounds)%2 != 0:
+		return fmt.Errorf("emit pieces: %d bounds, which are not pairs", len(bounds))
+	case len(values) != 0 && len(values) != len(fields):
+		return fmt.Errorf("emit pieces: %d columns of values, want %d: %v", len(values), len(fields), fields)
+	}
+	n := len(bounds) / 2
+	values, err := plainColumns(fields[:len(values)], values, n)
+	if err != nil {
+		return err
+	}
+	return e.to.put(pieces{text, bounds, 2}, n, values)
+}
+
+// Bounds is an empty list for EmitPieces, in the memory of the list that EmitPieces was given last.
+func (e *BatchEmitter) Bounds() []int32 { return e.bounds[:0] }
 
 // mapBatch calls MapBatch for a batch. Its record is not known when it fails, the batch is.
 func (a *mapAttempt[In, K, V, Out]) mapBatch(in *boundary.Input) (err error) {
@@ -99,7 +115,7 @@ func recordBatch(kind pluginv1.Stage_InputKind, in *boundary.Input) arrow.Record
 	r := unterminated(&in.Records)
 	schema := inputSchema(kind)
 	data := array.NewData(schema.Field(0).Type, r.Len(),
-		[]*memory.Buffer{nil, memory.NewBufferBytes(int32Bytes(r.Off)), memory.NewBufferBytes(r.Data)}, nil, 0, 0)
+		[]*memory.Buffer{nil, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(r.Off)), memory.NewBufferBytes(r.Data)}, nil, 0, 0)
 	return array.NewRecordBatch(schema, []arrow.Array{array.MakeFromData(data)}, int64(r.Len()))
 }
 
@@ -115,8 +131,4 @@ func unterminated(r *rows.Records) *rows.Records {
 		out.Off = append(out.Off, int32(len(out.Data)))
 	}
 	return out
-}
-
-func int32Bytes(s []int32) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s))
 }

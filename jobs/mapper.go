@@ -42,7 +42,7 @@ func (p *program[In, K, V, Out]) Map(ctx context.Context, start *pluginv1.MapSta
 	a.emit = p.emitFunc(a.add)
 	if p.job.MapBatch != nil {
 		var err error
-		if a.batch, err = newBatchEmitter(p.keys, p.vals, a.add); err != nil {
+		if a.batch, err = newBatchEmitter(p.keys, newColumnSink(a.e, p.job.Combine, a.add)); err != nil {
 			return nil, err
 		}
 	}

@@ -98,9 +98,9 @@ func (p *program[In, K, V, Out]) Reduce(ctx context.Context, _ *pluginv1.ReduceS
 	a := &reduceAttempt[In, K, V, Out]{program: p, groups: groups{port: port}}
 	a.ctx = context.WithValue(ctx, tallyKey{}, &a.tally)
 	if p.out != nil {
-		a.rows = newRowWriter(p.out.layout, port)
+		a.rows = newRowWriter(p.out.layout, port, p.out.columns)
 	} else {
-		a.rows = newRowWriter(p.pairs.layout, port)
+		a.rows = newRowWriter(p.pairs.layout, port, p.pairs.keys, p.pairs.vals)
 	}
 	if err := guard(a.run, &a.goexit); err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func (a *reduceAttempt[In, K, V, Out]) reduceGroup() func() error {
 func (a *reduceAttempt[In, K, V, Out]) byUser() func() error {
 	emit := func(row Out) {
 		a.scratch = a.out.rows.Append(a.scratch[:0], row)
-		a.rows.add(a.out.columns, 0, a.all(), a.scratch)
+		a.rows.add(0, a.scratch)
 		a.rows.end()
 	}
 	var decoding error // a range over values cannot return it
@@ -237,14 +237,10 @@ func (a *reduceAttempt[In, K, V, Out]) asIs() error {
 }
 
 func (a *reduceAttempt[In, K, V, Out]) pair(val []byte) {
-	t := a.pairs
-	a.rows.add(t.keys, 0, t.nkeys, a.key)
-	a.rows.add(t.vals, t.nkeys, a.all(), val)
+	a.rows.add(0, a.key)
+	a.rows.add(1, val)
 	a.rows.end()
 }
-
-// all is the number of columns.
-func (a *reduceAttempt[In, K, V, Out]) all() int { return a.rows.all.NumFields() }
 
 func (a *reduceAttempt[In, K, V, Out]) atKey(f *boundary.Failure) *boundary.Failure {
 	f.HasRecord, f.Key = true, a.key

@@ -8,7 +8,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/codec"
@@ -25,7 +24,6 @@ type table[Out any] struct {
 // pairTable is the shape of a result that is keys and values.
 type pairTable struct {
 	layout
-	nkeys      int
 	keys, vals *codec.Decoder
 }
 
@@ -75,7 +73,7 @@ func newPairTable[K, V, Out any](keys, vals []arrow.Field, columns func() []stri
 	if err != nil {
 		return nil, err
 	}
-	t := &pairTable{layout: l, nkeys: len(keys)}
+	t := &pairTable{layout: l}
 	if t.keys, err = codec.NewDecoder(keys); err != nil {
 		return nil, err
 	}
@@ -118,27 +116,32 @@ func newLayout(fields []arrow.Field, columns func() []string) (layout, error) {
 	return l, nil
 }
 
-// rowWriter gathers rows in one attempt and sends them in batches.
+// rowWriter gathers rows in one attempt and sends them in batches, all in the same memory.
 type rowWriter struct {
 	layout
 	port  boundary.ReducePort
-	b     *array.RecordBuilder
-	bytes int    // encoded, since the last batch
-	rows  uint64 // in all
-	err   error  // the first that befell; rows are discarded from then on
+	parts []*codec.Builder // of the columns, left to right
+	bytes int              // encoded, since the last batch
+	rows  uint64           // in all
+	err   error            // the first that befell; rows are discarded from then on
 }
 
-func newRowWriter(l layout, port boundary.ReducePort) *rowWriter {
-	return &rowWriter{layout: l, port: port, b: array.NewRecordBuilder(memory.DefaultAllocator, l.all)}
+// newRowWriter makes a writer of rows that come in encoded parts, one for each decoder.
+func newRowWriter(l layout, port boundary.ReducePort, parts ...*codec.Decoder) *rowWriter {
+	w := &rowWriter{layout: l, port: port}
+	for _, d := range parts {
+		w.parts = append(w.parts, d.NewBuilder())
+	}
+	return w
 }
 
-// add appends the encoded parts of a row, each by its decoder to as many columns as it has.
-func (w *rowWriter) add(columns *codec.Decoder, from, to int, enc []byte) {
+// add adds an encoded part of a row.
+func (w *rowWriter) add(part int, enc []byte) {
 	if w.err != nil {
 		return
 	}
 	w.bytes += len(enc)
-	w.err = columns.Append(enc, w.b.Fields()[from:to])
+	w.err = w.parts[part].Append(enc)
 }
 
 // end ends a row.
@@ -155,13 +158,16 @@ func (w *rowWriter) send() {
 		return
 	}
 	w.bytes = 0
-	rec := w.b.NewRecordBatch()
-	if w.pick != nil {
-		cols := make([]arrow.Array, len(w.pick))
-		for i, at := range w.pick {
-			cols[i] = rec.Column(at)
-		}
-		rec = array.NewRecordBatch(w.schema, cols, rec.NumRows())
+	n, cols := w.parts[0].Len(), make([]arrow.Array, 0, w.all.NumFields())
+	for _, p := range w.parts {
+		cols = p.Take(cols)
 	}
-	w.err = errs.E(errs.Other, "send rows", "", w.port.Send(rec))
+	if w.pick != nil {
+		all := cols
+		cols = make([]arrow.Array, len(w.pick))
+		for i, at := range w.pick {
+			cols[i] = all[at]
+		}
+	}
+	w.err = errs.E(errs.Other, "send rows", "", w.port.Send(array.NewRecordBatch(w.schema, cols, int64(n))))
 }

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/combine"
 	"github.com/mrctl/mrctl/internal/rows"
 )
 
@@ -31,16 +32,16 @@ func countBlock(_ context.Context, e *emitter[int64], emit func(string, int64), 
 
 // wordCounter gathers the places of words and emits them together.
 type wordCounter struct {
-	e        *emitter[int64]
-	emit     func(string, int64)
-	from, to [512]int32
+	e    *emitter[int64]
+	emit func(string, int64)
+	at   [1024]int32 // where each begins and ends
 }
 
 // count emits the words of a text.
 func (c *wordCounter) count(b []byte) {
 	n, from := 0, 0
 	for i := 0; i < len(b); i += 64 {
-		if n > len(c.from)-64 {
+		if n > len(c.at)/2-64 {
 			c.add(b, n)
 			n = 0
 		}
@@ -52,7 +53,7 @@ func (c *wordCounter) count(b []byte) {
 		// Whether a space ends a word or follows another is not known to the processor, so it is no branch.
 		for ; m != 0; m &= m - 1 {
 			at := i + bits.TrailingZeros64(m)
-			c.from[n&511], c.to[n&511] = int32(from), int32(at)
+			c.at[2*n&1023], c.at[(2*n+1)&1023] = int32(from), int32(at)
 			n += (from - at) >> 63 & 1
 			from = at + 1
 		}
@@ -73,7 +74,7 @@ func (c *wordCounter) wide(b []byte, m uint64, i, n, from int) (int, int) {
 			}
 		}
 		if at > from {
-			c.from[n], c.to[n] = int32(from), int32(at)
+			c.at[2*n], c.at[2*n+1] = int32(from), int32(at)
 			n++
 		}
 		from = at + width
@@ -85,13 +86,18 @@ func (c *wordCounter) wide(b []byte, m uint64, i, n, from int) (int, int) {
 func (c *wordCounter) add(b []byte, n int) {
 	i := 0
 	for i < n && c.e.sums != nil && c.e.gate.Shut == 0 {
-		done, full := c.e.sums.AddRanges(b, c.from[i:n], c.to[i:n], 1)
-		if i += done; full {
+		done := c.e.sums.AddAll(b, c.at[2*i:2*n], 2, nil, combine.MaxKey)
+		i += done
+		switch {
+		case c.e.sums.Full():
 			c.e.fullSums()
+		case i < n: // a word too long for the table
+			c.emit(textOf(b[c.at[2*i]:c.at[2*i+1]]), 1)
+			i++
 		}
 	}
 	for ; i < n; i++ {
-		c.emit(textOf(b[c.from[i]:c.to[i]]), 1)
+		c.emit(textOf(b[c.at[2*i]:c.at[2*i+1]]), 1)
 	}
 }
 

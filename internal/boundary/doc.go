@@ -66,7 +66,7 @@ type MapPort interface {
 type ReducePort interface {
 	// Recv gives the next batch, io.EOF after the last.
 	Recv() (*Group, error)
-	// Send hands rows of the result over, of the stage's output schema.
+	// Send hands rows of the result over, of the stage's output schema. They are free again when it returns.
 	Send(arrow.RecordBatch) error
 }
 

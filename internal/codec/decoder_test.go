@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"pgregory.net/rapid"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
@@ -24,13 +22,15 @@ func decodeRow[T any](t testing.TB, v T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(OutputFields(c.Fields()), nil))
-	if err := d.Append(c.Append(nil, v), b.Fields()); err != nil {
+	b := d.NewBuilder()
+	if err := b.Append(c.Append(nil, v)); err != nil {
 		t.Fatal(err)
 	}
-	rec := b.NewRecordBatch()
 	var out []string
-	for _, col := range rec.Columns() {
+	for i, col := range b.Take(nil) {
+		if want := OutputField(c.Fields()[i]).Type; !arrow.TypeEqual(col.DataType(), want) {
+			t.Errorf("column %d is %v, want %v", i, col.DataType(), want)
+		}
 		out = append(out, col.ValueStr(0))
 	}
 	return out
@@ -156,8 +156,7 @@ func FuzzDecoder(f *testing.F) {
 	d, _ := NewDecoder(c.Fields())
 	f.Add(c.Append(nil, nested{List: []int64{1}, Deep: [][]string{{"x"}}, Map: map[string]int{"a": 1}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		to := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(OutputFields(c.Fields()), nil))
-		errDynamic := d.Append(b, to.Fields())
+		errDynamic := d.NewBuilder().Append(b)
 		_, errTyped := c.Decode(b)
 		if (errDynamic == nil) != (errTyped == nil) {
 			t.Errorf("typed says %v, dynamic says %v", errTyped, errDynamic)

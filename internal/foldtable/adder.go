@@ -32,35 +32,33 @@ func (t *Table) Adder(other func(key string, v int64), full func()) func(key str
 	}
 }
 
-// AddRanges adds v under data[from[i]:to[i]] for each i, in order. It stops when the table is full, and gives how many it
-// has added. It is Add for many keys that lie in one text, with no call for each.
+// enqueue puts n keys, for which there is room, where they wait, as long as they fit there, and gives how many it put. It
+// is the loop of AddAll, with no call for a key.
 //
 //go:nocheckptr
-func (t *Table) AddRanges(data []byte, from, to []int32, v int64) (n int, full bool) {
-	to = to[:len(from)]
-	text := unsafe.String(unsafe.SliceData(data), len(data))
-	for i, at := range from {
-		key := text[at:to[i]]
-		n, p := len(key), unsafe.Pointer(unsafe.StringData(key))
-		if uint(n-1) >= maxInline || uintptr(p)&4095 > 4096-24 { // as in load
-			if t.Add(key, v) {
-				return i + 1, true
-			}
+func (t *Table) enqueue(data []byte, at []int32, stride int, vals []int64, n int) (taken int) {
+	w, place, v := t.waits, 0, int64(1)
+	for i := range n {
+		key := data[at[place]:at[place+1]]
+		place += stride
+		n, p := len(key), unsafe.Pointer(unsafe.SliceData(key))
+		if uint(n-1) >= maxInline {
+			break
+		}
+		if vals != nil {
+			v = vals[i]
+		}
+		e, m := &t.queue[w&(queueLen-1)], &masks[n&31]
+		w++
+		e.val = v
+		if uintptr(p)&4095 > 4096-24 { // as in load
+			e.k0, e.k1, e.k2 = loadSafe(textOf(key))
 			continue
 		}
-		w := t.waits
-		e, m := &t.queue[w&(queueLen-1)], &masks[n&31]
 		e.k0 = *(*uint64)(p) & m[0]
 		e.k1 = *(*uint64)(unsafe.Add(p, 8)) & m[1]
 		e.k2 = *(*uint64)(unsafe.Add(p, 16))&m[2] | m[3]
-		e.val = v
-		t.waits = w + 1
-		if w+1 < queueLen {
-			continue
-		}
-		if t.flush(); t.full {
-			return i + 1, true
-		}
 	}
-	return len(from), t.full
+	taken, t.waits = w-t.waits, w
+	return taken
 }

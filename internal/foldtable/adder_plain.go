@@ -2,8 +2,6 @@
 
 package foldtable
 
-import "unsafe"
-
 // Adder gives a function that does what Add does, and calls full where Add would say so. Keys that do not lie in slots, and
 // all while the table is Shut, go to other instead.
 func (t *Table) Adder(other func(key string, v int64), full func()) func(key string, v int64) {
@@ -16,32 +14,19 @@ func (t *Table) Adder(other func(key string, v int64), full func()) func(key str
 	}
 }
 
-// AddRanges adds v under data[from[i]:to[i]] for each i, in order. It stops when the table is full, and gives how many it
-// has added. It is Add for many keys that lie in one text, with no call for each.
-func (t *Table) AddRanges(data []byte, from, to []int32, v int64) (n int, full bool) {
-	to = to[:len(from)]
-	text := textOf(data)
-	for i, at := range from {
-		key := text[at:to[i]]
+// enqueue puts n keys, for which there is room, where they wait, as long as they fit there, and gives how many it put.
+func (t *Table) enqueue(data []byte, at []int32, stride int, vals []int64, n int) (taken int) {
+	for ; taken < n; taken++ {
+		key := data[at[taken*stride]:at[taken*stride+1]]
 		if uint(len(key)-1) >= maxInline {
-			if t.addLong(key, v); t.full {
-				return i + 1, true
-			}
-			continue
+			break
 		}
-		w := t.waits
-		e := &t.queue[w&(queueLen-1)]
-		e.k0, e.k1, e.k2 = load(key)
-		e.val = v
-		t.waits = w + 1
-		if w+1 < queueLen {
-			continue
-		}
-		if t.flush(); t.full {
-			return i + 1, true
+		e := &t.queue[t.waits]
+		t.waits++
+		e.k0, e.k1, e.k2 = load(textOf(key))
+		if e.val = 1; vals != nil {
+			e.val = vals[taken]
 		}
 	}
-	return len(from), t.full
+	return taken
 }
-
-func textOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

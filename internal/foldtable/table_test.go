@@ -78,33 +78,6 @@ func TestTableEqualsAMap(t *testing.T) {
 	}
 }
 
-func TestRangesEqualAdds(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 1))
-	tab, want := New(64<<20), map[string]int64{}
-	text := make([]byte, 100_000) // more than a page, so that keys lie across its end
-	for i := range text {
-		text[i] = byte(r.IntN(2))
-	}
-	for range 60 {
-		var from, to []int32
-		for range r.IntN(3000) {
-			at, n := r.IntN(len(text)), r.IntN(1+r.IntN(40))
-			from, to = append(from, int32(at)), append(to, int32(min(at+n, len(text))))
-			want[string(text[from[len(from)-1]:to[len(to)-1]])] += 3
-		}
-		for len(from) > 0 {
-			n, full := tab.AddRanges(text, from, to, 3)
-			if !full && n < len(from) {
-				t.Fatalf("%d of %d added, and the table is not full", n, len(from))
-			}
-			if from, to = from[n:], to[n:]; full {
-				tab.Grow()
-			}
-		}
-	}
-	check(t, tab, want)
-}
-
 func TestExtremeSums(t *testing.T) {
 	tab := New(0)
 	for range 1000 {

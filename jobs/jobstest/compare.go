@@ -12,7 +12,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/codec"
@@ -206,11 +205,11 @@ func combineLaws[V any](t *testing.T, c jobs.Combiner[V], p boundary.Program, re
 		if string(a) == string(b) || o.tolerance == 0 {
 			return string(a) == string(b)
 		}
-		to := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(codec.OutputFields(vals.Fields()), nil))
-		if err := errors.Join(dec.Append(a, to.Fields()), dec.Append(b, to.Fields())); err != nil {
+		both := dec.NewBuilder()
+		if err := errors.Join(both.Append(a), both.Append(b)); err != nil {
 			t.Fatal(err)
 		}
-		rows := rowsOf(to.NewRecordBatch())
+		rows := rowsOf(array.NewRecordBatch(arrow.NewSchema(codec.OutputFields(vals.Fields()), nil), both.Take(nil), 2))
 		return rows[0].equal(rows[1], o.tolerance)
 	}
 	for _, some := range byKey {

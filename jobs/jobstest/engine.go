@@ -71,7 +71,7 @@ type result struct {
 // runner runs attempts of a program: in this process, or over gRPC.
 type runner interface {
 	mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.Records) ([]*boundary.Pairs, *pluginv1.Counters, error)
-	reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) ([]arrow.RecordBatch, error)
+	reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) ([]row, error)
 }
 
 // run runs the whole job once.
@@ -103,10 +103,8 @@ func run(ctx context.Context, p boundary.Program, records [][]byte, s setting) (
 		if s.retry {
 			_, _ = r.reduceTask(ctx, reduceStart(s), groups) // thrown away
 		}
-		recs, err := r.reduceTask(ctx, reduceStart(s), groups)
-		for _, rec := range recs {
-			done[i] = append(done[i], rowsOf(rec)...)
-		}
+		var err error
+		done[i], err = r.reduceTask(ctx, reduceStart(s), groups)
 		return err
 	})
 	out.rows = slices.Concat(done...)
@@ -231,7 +229,7 @@ func (l local) mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.
 	return out, c, err
 }
 
-func (l local) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) (out []arrow.RecordBatch, err error) {
+func (l local) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) (out []row, err error) {
 	_, err = l.p.Reduce(ctx, start, boundary.LocalReduce{
 		Next: func() (*boundary.Group, error) {
 			if len(in) == 0 {
@@ -241,7 +239,7 @@ func (l local) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in [
 			in = in[1:]
 			return g, nil
 		},
-		Out: func(rec arrow.RecordBatch) error { out = append(out, rec); return nil },
+		Out: func(rec arrow.RecordBatch) error { out = append(out, rowsOf(rec)...); return nil },
 	})
 	return out, err
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
@@ -118,7 +117,7 @@ func clone(b *boundary.Pairs) *boundary.Pairs {
 	return &own
 }
 
-func (r *remote) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) (out []arrow.RecordBatch, err error) {
+func (r *remote) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) (out []row, err error) {
 	s, err := boundary.NewReduce(ctx, r.client, r.shared, r.stage, start, nil)
 	if err != nil {
 		return nil, err
@@ -143,6 +142,6 @@ func (r *remote) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in
 			<-sent
 			return nil, err
 		}
-		out = append(out, rec)
+		out = append(out, rowsOf(rec)...)
 	}
 }

@@ -44,11 +44,7 @@ func (p *partSink) finish(ctx context.Context, res *Result) error {
 		return err
 	}
 	res.Tally.RowsOut = uint64(p.cols.Rows())
-	p.cols.Close()
 	return p.part.Stage(ctx)
 }
 
-func (p *partSink) abort() {
-	p.cols.Close()
-	p.part.Abort()
-}
+func (p *partSink) abort() { p.part.Abort() }

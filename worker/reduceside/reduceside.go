@@ -268,7 +268,6 @@ func (r *reduction) asTheyAre(ctx context.Context, in runs.Stream, part table.Pa
 	if err != nil {
 		return err
 	}
-	defer cols.Close()
 	for {
 		p, err := r.next(ctx, in)
 		if err != nil {

@@ -5,10 +5,10 @@ package table
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/codec"
@@ -43,14 +43,11 @@ func Fields(schema []byte) ([]arrow.Field, error) {
 // Columns turns pairs into batches. It is not safe for concurrent use.
 type Columns struct {
 	schema   *arrow.Schema
-	key, val *codec.Decoder
-	build    []array.Builder // of the key's columns, then the value's
-	keys     int             // how many are the key's
+	key, val *codec.Builder
 	part     PartWriter
 	limit    int // bytes of pairs in a batch
 
-	rows  int
-	bytes int
+	bytes int // since the last batch
 	total int64
 }
 
@@ -60,7 +57,11 @@ func Schema(stage *pluginv1.Stage) (*arrow.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	return arrow.NewSchema(codec.OutputFields(append(key[:len(key):len(key)], val...)), nil), nil
+	return pairSchema(key, val), nil
+}
+
+func pairSchema(key, val []arrow.Field) *arrow.Schema {
+	return arrow.NewSchema(codec.OutputFields(slices.Concat(key, val)), nil)
 }
 
 func pairFields(stage *pluginv1.Stage) (key, val []arrow.Field, err error) {
@@ -72,40 +73,39 @@ func pairFields(stage *pluginv1.Stage) (key, val []arrow.Field, err error) {
 }
 
 // NewColumns makes columns of the stage's Schema that write to part in batches of at most MaxRows rows and about limit
-// bytes. Close must be called.
+// bytes.
 func NewColumns(stage *pluginv1.Stage, part PartWriter, limit int) (*Columns, error) {
 	key, val, err := pairFields(stage)
 	if err != nil {
 		return nil, err
 	}
-	c := &Columns{keys: len(key), part: part, limit: limit}
-	if c.schema, err = Schema(stage); err != nil {
+	c := &Columns{part: part, limit: limit, schema: pairSchema(key, val)}
+	if c.key, err = builder(key); err != nil {
 		return nil, err
 	}
-	if c.key, err = codec.NewDecoder(key); err != nil {
+	c.val, err = builder(val)
+	return c, err
+}
+
+func builder(fields []arrow.Field) (*codec.Builder, error) {
+	d, err := codec.NewDecoder(fields)
+	if err != nil {
 		return nil, err
 	}
-	if c.val, err = codec.NewDecoder(val); err != nil {
-		return nil, err
-	}
-	for _, f := range c.schema.Fields() {
-		c.build = append(c.build, array.NewBuilder(memory.DefaultAllocator, f.Type))
-	}
-	return c, nil
+	return d.NewBuilder(), nil
 }
 
 // Append adds one pair, and writes a batch when there is enough for one. A pair that is not what the plugin's schemas
-// say is the plugin's fault: UserCode.
+// say is the plugin's fault: UserCode. After an error nothing more can be added.
 func (c *Columns) Append(key, val []byte) error {
-	if err := c.key.Append(key, c.build[:c.keys]); err != nil {
+	if err := c.key.Append(key); err != nil {
 		return errs.E(errs.UserCode, "decode key", fmt.Sprintf("%.40q", key), err)
 	}
-	if err := c.val.Append(val, c.build[c.keys:]); err != nil {
+	if err := c.val.Append(val); err != nil {
 		return errs.E(errs.UserCode, "decode value of key", fmt.Sprintf("%.40q", key), err)
 	}
-	c.rows++
 	c.bytes += len(key) + len(val)
-	if c.rows >= MaxRows || c.bytes >= c.limit {
+	if c.key.Len() >= MaxRows || c.bytes >= c.limit {
 		return c.Flush()
 	}
 	return nil
@@ -113,30 +113,14 @@ func (c *Columns) Append(key, val []byte) error {
 
 // Flush writes what has not been written.
 func (c *Columns) Flush() error {
-	if c.rows == 0 {
+	n := int64(c.key.Len())
+	if n == 0 {
 		return nil
 	}
-	arrays := make([]arrow.Array, len(c.build))
-	for i, b := range c.build {
-		arrays[i] = b.NewArray()
-	}
-	batch := array.NewRecordBatch(c.schema, arrays, int64(c.rows))
-	for _, a := range arrays {
-		a.Release()
-	}
-	defer batch.Release()
-	c.total += int64(c.rows)
-	c.rows, c.bytes = 0, 0
-	return c.part.Write(batch)
+	c.total += n
+	c.bytes = 0
+	return c.part.Write(array.NewRecordBatch(c.schema, c.val.Take(c.key.Take(nil)), n))
 }
 
 // Rows is how many were written.
 func (c *Columns) Rows() int64 { return c.total }
-
-// Close gives up the memory of the columns.
-func (c *Columns) Close() {
-	for _, b := range c.build {
-		b.Release()
-	}
-	c.build = nil
-}

@@ -86,7 +86,6 @@ func TestColumns(t *testing.T) {
 		if err := cols.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		cols.Close()
 		if !slices.Equal(p.sizes, c.sizes) || !slices.Equal(p.rows, want) || cols.Rows() != int64(c.n) {
 			t.Fatalf("batches of %v rows, %d in all, want %v", p.sizes, cols.Rows(), c.sizes)
 		}
@@ -112,15 +111,17 @@ func TestErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cols.Close()
 	key, val := pair(visit{1, "/a"}, 2)
 	if err := cols.Append(key, val); !errors.Is(err, full) {
 		t.Fatal(err)
 	}
-	if err := cols.Append(key[:3], val); !errs.Is(err, errs.UserCode) || !strings.Contains(err.Error(), "decode key") {
-		t.Fatal(err)
-	}
-	if err := cols.Append(key, val[1:]); !errs.Is(err, errs.UserCode) || !strings.Contains(err.Error(), "decode value of key") {
-		t.Fatal(err)
+	for what, pair := range map[string][2][]byte{"decode key": {key[:3], val}, "decode value of key": {key, val[1:]}} {
+		cols, err := NewColumns(s, &part{}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cols.Append(pair[0], pair[1]); !errs.Is(err, errs.UserCode) || !strings.Contains(err.Error(), what) {
+			t.Fatal(err)
+		}
 	}
 }
