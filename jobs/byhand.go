@@ -74,17 +74,13 @@ func runLocal(ctx context.Context, p boundary.Program, files []string, stdin io.
 	if n := mapped.GetBadRecords(); n > 0 {
 		fmt.Fprintf(stderr, "%d of %d records were bad and set aside\n", n, mapped.GetRecordsIn())
 	}
-	var line []byte
+	var text []byte
 	_, err = p.Reduce(ctx, &pluginv1.ReduceStart{Partitions: 1}, boundary.LocalReduce{
 		Next: sorted(pairs),
 		Out: func(rec arrow.RecordBatch) error {
-			for i := range int(rec.NumRows()) {
-				line = tsv.AppendRow(line[:0], rec, i)
-				if _, err := out.Write(line); err != nil {
-					return err
-				}
-			}
-			return nil
+			text = tsv.Append(text[:0], rec)
+			_, err := out.Write(text)
+			return err
 		},
 	})
 	return err

@@ -75,9 +75,7 @@ func reduced(t testing.TB, s Stage, next func() (*boundary.Group, error)) (strin
 	}
 	var out []byte
 	c, err := p.Reduce(t.Context(), &pluginv1.ReduceStart{}, boundary.LocalReduce{Next: next, Out: func(rec arrow.RecordBatch) error {
-		for i := range int(rec.NumRows()) {
-			out = tsv.AppendRow(out, rec, i)
-		}
+		out = tsv.Append(out, rec)
 		return nil
 	}})
 	return string(out), c, err

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
+	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage/dataset"
 	"github.com/mrctl/mrctl/storage/output"
@@ -16,7 +17,7 @@ func jobFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "`DIR|URI` for the result, a folder that is empty or not there yet; - prints it"},
 		&cli.StringFlag{Name: "input-format", Usage: "lines, files or records:N (N bytes each)", DefaultText: "lines"},
-		&cli.StringFlag{Name: "output-format", Usage: "tsv or records", DefaultText: "tsv"},
+		&cli.StringFlag{Name: "output-format", Usage: "tsv, arrow (an IPC file a part) or records (the bytes of the last column)", DefaultText: "tsv"},
 		&cli.StringFlag{Name: "decompress", Usage: "auto (by file name: .gz, .zst) or none", DefaultText: "auto"},
 		&cli.IntFlag{Name: "partitions", Usage: "`N` parts of the result, and reduce tasks", DefaultText: "by the size of the input"},
 		&cli.StringFlag{Name: "split-size", Usage: "`BYTES` of input for a map task", DefaultText: "at most 512MiB, and enough for all slots"},
@@ -63,6 +64,9 @@ func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
 		if job.Output, err = absolute(out); err != nil {
 			return job, err
 		}
+	}
+	if job.Output == "" && output.Format(job.OutputFormat) == output.Arrow {
+		return job, next(errs.New(errs.Invalid, "an arrow result is a file for each part and cannot be printed"), "name a folder for it with -o")
 	}
 	return job.WithDefaults(), nil
 }

@@ -208,6 +208,8 @@ func TestRunFails(t *testing.T) {
 	wants(t, 2, "", "it is a file", "run", testPlugin(t), "in.txt", "-o", "in.txt")
 	wants(t, 2, "", "input format", "run", testPlugin(t), "in.txt", "--input-format", "xml")
 	wants(t, 2, "", "output format", "run", testPlugin(t), "in.txt", "--output-format", "xml")
+	wants(t, 2, "", "name a folder", "run", testPlugin(t), "in.txt", "--output-format", "arrow")
+	wants(t, 2, "", "name a folder", "run", testPlugin(t), "in.txt", "--output-format", "arrow", "-o", "-")
 	// What is wrong before there is a job leaves nothing.
 	wants(t, 2, "", "input", "run", testPlugin(t), "none.txt")
 	runs, err := os.ReadDir(filepath.Join(cache, "mrctl", "runs"))

@@ -28,10 +28,9 @@ type row struct {
 
 func rowsOf(rec arrow.RecordBatch) []row {
 	out := make([]row, rec.NumRows())
-	var buf []byte
+	lines := strings.Split(string(tsv.Append(nil, rec)), "\n")
 	for i := range out {
-		buf = tsv.AppendRow(buf[:0], rec, i)
-		r := row{text: strings.TrimSuffix(string(buf), "\n")}
+		r := row{text: lines[i]}
 		var rest []string
 		cells := strings.Split(r.text, "\t")
 		for c, col := range rec.Columns() {

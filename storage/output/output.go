@@ -31,17 +31,18 @@ type Format string
 
 // The formats.
 const (
-	TSV     Format = "tsv"     // a line a row, columns with tabs between them: see appendTSV
+	TSV     Format = "tsv"     // a line a row, columns with tabs between them: see package tsv
+	Arrow   Format = "arrow"   // an Arrow IPC file, with the columns' names and types
 	Records Format = "records" // the bytes of the last column, nothing between them
 )
 
 // CheckFormat says, as an errs.Invalid, what is wrong with the name of an output format. "" is TSV.
 func CheckFormat(name string) error {
 	switch Format(name) {
-	case "", TSV, Records:
+	case "", TSV, Arrow, Records:
 		return nil
 	}
-	return errs.New(errs.Invalid, "output format %q is not known; use tsv or records", name)
+	return errs.New(errs.Invalid, "output format %q is not known; use tsv, arrow or records", name)
 }
 
 // PartName is the key of part i in a format.

@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/tsv"
 	"github.com/mrctl/mrctl/storage"
 )
 
@@ -25,26 +26,35 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type Part struct {
 	key    string
 	schema *arrow.Schema
-	append func(dst []byte, b arrow.RecordBatch, full func([]byte) ([]byte, error)) ([]byte, error)
+	format formatWriter
 	w      storage.Writer
-	buf    []byte
+	buf    []byte // gathered, not handed to w yet
 	rows   int64
 	bytes  int64
 	crc    uint32
 	err    error // what every later call returns
 }
 
+// formatWriter turns batches into the bytes of a part, by its buf and flush.
+type formatWriter interface {
+	write(b arrow.RecordBatch) error
+	// end writes what follows the last batch.
+	end() error
+}
+
 // NewPart begins the part at key. meta goes to Store.Create; ctx governs the writes. A column that the format cannot
 // write is an errs.Invalid that names it.
 func NewPart(ctx context.Context, store storage.Store, key string, f Format, schema *arrow.Schema, meta map[string]string) (*Part, error) {
-	p := &Part{key: key, schema: schema, append: appendTSV}
+	p := &Part{key: key, schema: schema}
 	err := CheckFormat(string(f))
 	switch {
 	case err != nil:
 	case f == Records:
-		p.append, err = appendRecords, checkRecords(schema)
+		p.format, err = recordsWriter{p}, checkRecords(schema)
+	case f == Arrow:
+		p.format = &arrowWriter{part: p}
 	default:
-		err = checkText(schema)
+		p.format, err = tsvWriter{p}, tsv.Check(schema)
 	}
 	if err != nil {
 		return nil, err
@@ -63,7 +73,7 @@ func (p *Part) Write(b arrow.RecordBatch) error {
 	return p.err
 }
 
-func (p *Part) write(b arrow.RecordBatch) (err error) {
+func (p *Part) write(b arrow.RecordBatch) error {
 	same := b.NumCols() == int64(p.schema.NumFields())
 	for i := 0; same && i < p.schema.NumFields(); i++ {
 		same = arrow.TypeEqual(b.Column(i).DataType(), p.schema.Field(i).Type)
@@ -71,7 +81,7 @@ func (p *Part) write(b arrow.RecordBatch) (err error) {
 	if !same {
 		return errs.E(errs.Invalid, "write part", p.key, fmt.Errorf("rows of %v, where the part has %v", b.Schema(), p.schema))
 	}
-	if p.buf, err = p.append(p.buf, b, p.flush); err != nil {
+	if err := p.format.write(b); err != nil {
 		return errs.E(errs.Other, "write part", p.key, err)
 	}
 	p.rows += b.NumRows()
@@ -93,6 +103,9 @@ func (p *Part) flush(buf []byte) ([]byte, error) {
 
 // Stage makes the part durable, still invisible.
 func (p *Part) Stage(ctx context.Context) (Staged, error) {
+	if p.err == nil {
+		p.err = p.format.end()
+	}
 	if p.err == nil && len(p.buf) > 0 {
 		p.buf, p.err = p.flush(p.buf)
 	}
@@ -110,75 +123,19 @@ func (p *Part) Stage(ctx context.Context) (Staged, error) {
 // Abort gives the part up. After Stage it does nothing.
 func (p *Part) Abort() error { return p.w.Abort() }
 
-// appendTSV appends the rows of a batch as lines: columns as textOf writes them with tabs between, null as \N. full is
-// called when enough has gathered.
-func appendTSV(dst []byte, b arrow.RecordBatch, full func([]byte) ([]byte, error)) ([]byte, error) {
-	cols := b.Columns()
-	cells := make([]cell, len(cols))
-	for k, col := range cols {
-		text, err := textOf(col)
-		if err != nil {
-			return dst, err
-		}
-		if col.NullN() > 0 {
-			cells[k] = func(dst []byte, i int) []byte {
-				if col.IsNull(i) {
-					return append(dst, '\\', 'N')
-				}
-				return text(dst, i)
-			}
-		} else {
-			cells[k] = text
-		}
-	}
-	for i := range int(b.NumRows()) {
-		for k, text := range cells {
-			if k > 0 {
-				dst = append(dst, '\t')
-			}
-			dst = text(dst, i)
-		}
-		dst = append(dst, '\n')
-		if len(dst) >= flushAt {
-			var err error
-			if dst, err = full(dst); err != nil {
-				return dst, err
+// tsvWriter writes lines, as package tsv has them.
+type tsvWriter struct{ *Part }
+
+func (w tsvWriter) write(b arrow.RecordBatch) (err error) {
+	rows := tsv.NewRows(b)
+	for at := 0; at < rows.Len(); {
+		if w.buf, at = rows.Append(w.buf, at, flushAt); len(w.buf) >= flushAt {
+			if w.buf, err = w.flush(w.buf); err != nil {
+				return err
 			}
 		}
 	}
-	return dst, nil
+	return nil
 }
 
-// appendRecords appends the bytes of the last column.
-func appendRecords(dst []byte, b arrow.RecordBatch, full func([]byte) ([]byte, error)) ([]byte, error) {
-	col := b.Column(int(b.NumCols()) - 1)
-	blobs, err := bytesOf(col)
-	if err != nil {
-		return dst, err
-	}
-	if col.NullN() == 0 {
-		return gather(dst, blobs.all(), full)
-	}
-	for i := range col.Len() {
-		if !col.IsNull(i) {
-			if dst, err = gather(dst, blobs.at(i), full); err != nil {
-				return dst, err
-			}
-		}
-	}
-	return dst, nil
-}
-
-// gather appends s, handing over what is enough.
-func gather(dst, s []byte, full func([]byte) ([]byte, error)) (_ []byte, err error) {
-	for len(s) > 0 {
-		n := min(len(s), max(1, flushAt-len(dst)))
-		dst, s = append(dst, s[:n]...), s[n:]
-		if len(dst) >= flushAt {
-			if dst, err = full(dst); err != nil {
-				return dst, err
-			}
-		}
-	}
-	return dst, nil
-}
+func (tsvWriter) end() error { return nil }

@@ -1,7 +1,6 @@
 package output
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"hash/crc32"
@@ -288,46 +287,38 @@ func TestPartKeepsItsError(t *testing.T) {
 	}
 }
 
-// unescape is the plain twin of appendEscaped.
-func unescape(s string) string {
-	return strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\r`, "\r").Replace(s)
-}
-
-func FuzzEscape(f *testing.F) {
-	for _, s := range []string{"", "plain", "\t\n\r\\", `\t`, `\\n`, "\xff\x00", `\N`} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got := string(appendEscaped([]byte("before"), []byte(s)))[6:]
-		if unescape(got) != s {
-			t.Errorf("%q became %q", s, got)
-		}
-		if strings.ContainsAny(got, "\t\n\r") || got == `\N` {
-			t.Errorf("%q is not safe: %q", s, got)
-		}
-		if needsEscape([]byte(s)) != (got != s) {
-			t.Errorf("needsEscape(%q)", s)
-		}
-	})
-}
-
-func BenchmarkTSV(b *testing.B) {
+// BenchmarkPart writes rows of a word and a number, to a store that takes anything.
+func BenchmarkPart(b *testing.B) {
 	var words, counts []any
 	for i := range 8 << 10 {
 		words = append(words, strings.Repeat("w", 3+i%9))
 		counts = append(counts, int64(i*i))
 	}
 	batch := table(b, words, counts)
-	var buf bytes.Buffer
-	b.ReportAllocs()
-	for b.Loop() {
-		buf.Reset()
-		out, err := appendTSV(buf.AvailableBuffer(), batch, func(d []byte) ([]byte, error) { buf.Write(d); return d[:0], nil })
-		if err != nil {
-			b.Fatal(err)
-		}
-		buf.Write(out)
-		b.SetBytes(int64(buf.Len()))
+	for _, f := range []Format{TSV, Arrow} {
+		b.Run(string(f), func(b *testing.B) {
+			p, err := NewPart(b.Context(), sink{}, "k", f, batch.Schema(), nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := p.Write(batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.SetBytes(p.bytes / int64(b.N))
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(8<<10), "ns/row")
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(8<<10), "ns/row")
 }
+
+// sink is a store that takes anything and keeps nothing.
+type sink struct{ storage.Store }
+
+func (s sink) Create(context.Context, string, map[string]string) (storage.Writer, error) {
+	return s, nil
+}
+func (sink) Write(b []byte) (int, error)                  { return len(b), nil }
+func (sink) Stage(context.Context) (storage.Token, error) { return "", nil }
+func (sink) Abort() error                                 { return nil }
