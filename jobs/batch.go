@@ -25,8 +25,8 @@ type BatchEmitter struct {
 
 // pairSink is where pairs go by columns, whatever V is.
 type pairSink interface {
-	// put takes a pair for each of n keys. No values: a one each.
-	put(keys pieces, n int, values []arrow.Array) error
+	// put takes a pair for each of n keys: with the columns of its value, or with a one.
+	put(keys pieces, n int, values []arrow.Array, ones bool) error
 }
 
 func newBatchEmitter[K, V any](keys *codec.Codec[K], to *columnSink[V]) (*BatchEmitter, error) {
@@ -64,7 +64,7 @@ func (e *BatchEmitter) Emit(columns ...arrow.Array) error {
 	if err != nil {
 		return err
 	}
-	return e.to.put(pieces{data, at, 1}, n, columns[e.nkeys:])
+	return e.to.put(pieces{data, at, 1}, n, columns[e.nkeys:], false)
 }
 
 // EmitPieces emits a pair for each two of bounds: its key is text[bounds[2*i]:bounds[2*i+1]], its value row i of values,
@@ -86,7 +86,7 @@ func (e *BatchEmitter) EmitPieces(text []byte, bounds []int32, values ...arrow.A
 	if err != nil {
 		return err
 	}
-	return e.to.put(pieces{text, bounds, 2}, n, values)
+	return e.to.put(pieces{text, bounds, 2}, n, values, len(values) < len(fields))
 }
 
 // Bounds is an empty list for EmitPieces, in the memory of the list that EmitPieces was given last.

@@ -30,9 +30,9 @@ func (p pieces) from(n int) pieces { return pieces{p.data, p.at[n*p.stride:], p.
 
 // columnSink brings pairs that come in columns to an emitter. What it does equals add for each of them.
 type columnSink[V any] struct {
-	e    *emitter[V]
-	add  func(key string, v V)
-	ones bool // pairs count, whatever their values
+	e      *emitter[V]
+	add    func(key string, v V)
+	counts bool // every value is taken for one
 
 	vals   *codec.Encoder
 	number arrow.DataType // of a column whose memory is that of V's; nil: V is no number
@@ -40,7 +40,7 @@ type columnSink[V any] struct {
 }
 
 func newColumnSink[V any](e *emitter[V], c Combiner[V], add func(key string, v V)) *columnSink[V] {
-	s := &columnSink[V]{e: e, add: add, ones: c.first != nil}
+	s := &columnSink[V]{e: e, add: add, counts: c.first != nil}
 	if t, ok := numberType(reflect.TypeFor[V]()); ok {
 		s.number = t
 		one := reflect.ValueOf(1).Convert(reflect.TypeFor[V]())
@@ -49,35 +49,33 @@ func newColumnSink[V any](e *emitter[V], c Combiner[V], add func(key string, v V
 	return s
 }
 
-func (s *columnSink[V]) put(keys pieces, n int, values []arrow.Array) error {
-	if len(values) == 0 && s.number == nil {
+func (s *columnSink[V]) put(keys pieces, n int, values []arrow.Array, ones bool) error {
+	if ones && s.number == nil {
 		return fmt.Errorf("emit pieces: no values, and %v is no number that could be 1", reflect.TypeFor[V]())
 	}
-	if s.ones {
-		values = nil
-	}
+	ones = ones || s.counts
 	switch {
 	case s.e.err != nil || n == 0:
 	case s.e.sums != nil:
-		return s.sum(keys, n, values)
+		return s.sum(keys, n, values, ones)
 	case s.e.table == nil:
-		vals, err := s.encoded(n, values)
+		vals, err := s.encoded(n, values, ones)
 		if err != nil {
 			return err
 		}
 		s.e.pairs += uint64(n)
 		s.e.putRows(keys, vals, n)
 	default:
-		return s.fold(keys, n, values)
+		return s.fold(keys, n, values, ones)
 	}
 	return nil
 }
 
 // sum adds to the table of sums, or passes it by where that does not pay.
-func (s *columnSink[V]) sum(keys pieces, n int, values []arrow.Array) error {
+func (s *columnSink[V]) sum(keys pieces, n int, values []arrow.Array, ones bool) error {
 	e := s.e
 	var words []int64
-	if len(values) > 0 {
+	if !ones {
 		words = numbers[int64](values[0])
 	}
 	var vals pieces // encoded, once it is known that they are needed
@@ -99,7 +97,7 @@ func (s *columnSink[V]) sum(keys pieces, n int, values []arrow.Array) error {
 		}
 		if vals.data == nil {
 			var err error
-			if vals, err = s.encoded(n, values); err != nil {
+			if vals, err = s.encoded(n, values, ones); err != nil {
 				return err
 			}
 		}
@@ -111,9 +109,9 @@ func (s *columnSink[V]) sum(keys pieces, n int, values []arrow.Array) error {
 }
 
 // fold adds pair by pair, as the fold is a function.
-func (s *columnSink[V]) fold(keys pieces, n int, values []arrow.Array) error {
+func (s *columnSink[V]) fold(keys pieces, n int, values []arrow.Array, ones bool) error {
 	switch {
-	case len(values) == 0:
+	case ones:
 		for i := range n {
 			s.add(textOf(keys.piece(i)), s.one)
 		}
@@ -122,7 +120,7 @@ func (s *columnSink[V]) fold(keys pieces, n int, values []arrow.Array) error {
 			s.add(textOf(keys.piece(i)), v)
 		}
 	default:
-		vals, err := s.encoded(n, values)
+		vals, err := s.encoded(n, values, ones)
 		if err != nil {
 			return err
 		}
@@ -138,8 +136,8 @@ func (s *columnSink[V]) fold(keys pieces, n int, values []arrow.Array) error {
 }
 
 // encoded are n values as they travel.
-func (s *columnSink[V]) encoded(n int, values []arrow.Array) (pieces, error) {
-	if len(values) == 0 {
+func (s *columnSink[V]) encoded(n int, values []arrow.Array, ones bool) (pieces, error) {
+	if ones {
 		one := s.e.vals.Append(nil, s.one)
 		return pieces{one, []int32{0, int32(len(one))}, 0}, nil
 	}
