@@ -58,7 +58,7 @@ func (s *columnSink[V]) put(keys pieces, n int, values []arrow.Array, ones bool)
 	case s.e.err != nil || n == 0:
 	case s.e.sums != nil:
 		return s.sum(keys, n, values, ones)
-	case s.e.table == nil:
+	case s.e.folds == nil:
 		vals, err := s.encoded(n, values, ones)
 		if err != nil {
 			return err
@@ -76,7 +76,7 @@ func (s *columnSink[V]) sum(keys pieces, n int, values []arrow.Array, ones bool)
 	e := s.e
 	var words []int64
 	if !ones {
-		words = numbers[int64](values[0])
+		words = numbersOf[int64](values[0])
 	}
 	var vals pieces // encoded, once it is known that they are needed
 	for done := 0; done < n && e.err == nil; {
@@ -116,7 +116,7 @@ func (s *columnSink[V]) fold(keys pieces, n int, values []arrow.Array, ones bool
 			s.add(textOf(keys.piece(i)), s.one)
 		}
 	case s.number != nil:
-		for i, v := range numbers[V](values[0]) {
+		for i, v := range numbersOf[V](values[0]) {
 			s.add(textOf(keys.piece(i)), v)
 		}
 	default:
@@ -145,8 +145,8 @@ func (s *columnSink[V]) encoded(n int, values []arrow.Array, ones bool) (pieces,
 	return pieces{data, off, 1}, err
 }
 
-// numbers are the values of a column of numbers, whose memory is that of T's.
-func numbers[T any](col arrow.Array) []T {
+// numbersOf are the values of a column of numbers, whose memory is that of T's.
+func numbersOf[T any](col arrow.Array) []T {
 	d := col.Data()
 	if d.Len() == 0 {
 		return nil
