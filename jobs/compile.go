@@ -37,6 +37,10 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	if !nameRE.MatchString(j.Name) {
 		return fail("the name %q is not 1 to 40 of a-z, 0-9 and -", j.Name)
 	}
+	identity := j.isIdentity()
+	if j.identity != nil && j.Map == nil && j.MapBatch == nil {
+		j.Map = j.identity
+	}
 	switch {
 	case len(j.Inputs) > 0:
 		return fail("several inputs are not available yet: use Map, with one input")
@@ -82,7 +86,7 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	p.about = &pluginv1.Stage{
 		Name: j.Name, InputKind: kind, Fold: j.Combine.kind,
 		HasMap: true, HasReduce: reduces, HasPartition: j.Partition != nil,
-		RawLines: j.MapBatch == nil, Identity: j.identity,
+		RawLines: j.MapBatch == nil, Identity: identity,
 	}
 	for _, s := range []struct {
 		to     *[]byte

@@ -98,6 +98,15 @@ func TestDescribe(t *testing.T) {
 	if err != nil || !id.Describe().GetIdentity() || id.Describe().GetHasReduce() {
 		t.Errorf("the identity is %v (%v)", id, err)
 	}
+	placed := Identity[string]("sort")
+	placed.Partition = func(string, int) int { return 0 }
+	mapped := Identity[string]("sort")
+	mapped.Map = func(context.Context, string, func(string, struct{})) error { return nil }
+	for _, j := range []Job[string, string, struct{}, Pair[string, struct{}]]{placed, mapped} {
+		if p, err := j.Program(); err != nil || p.Describe().GetIdentity() {
+			t.Errorf("an identity that was changed is one still (%v)", err)
+		}
+	}
 }
 
 func TestDescribeFlags(t *testing.T) {

@@ -51,9 +51,16 @@ type Job[In, K, V, Out any] struct {
 	// Outputs declares further outputs besides Out. Not available yet: a job with Outputs is refused.
 	Outputs []NamedOutput
 
-	identity bool
 	// block, instead of Map, is a ready-made one that takes a batch at a time.
 	block func(ctx context.Context, e *emitter[V], emit func(key string, v V), in *rows.Records)
+
+	identity func(ctx context.Context, rec In, emit func(K, V)) error // the Map of Identity
+}
+
+// isIdentity reports that the job is Identity as it came: with anything else in it, the engine must ask the plugin.
+func (j *Job[In, K, V, Out]) isIdentity() bool {
+	return j.identity != nil && j.Map == nil && j.MapBatch == nil && j.block == nil && !j.Combine.IsSet() && j.Reduce == nil &&
+		j.Partition == nil && j.Columns == nil
 }
 
 // Pair is the row of a result whose Reduce is nil: the columns of K, then those of V. A key or value that is no struct
@@ -99,11 +106,11 @@ func (s *Side[T]) Emit(context.Context, T) {
 }
 
 // Identity is the job that changes nothing: each record is its own key, so that the result is the records in order. T
-// is string or []byte. The engine knows it and sorts without calling the plugin.
+// is string or []byte. The engine knows it and sorts without calling the plugin; with --key-bytes it sorts by those bytes
+// of each record, and records whose keys are equal come in no promised order.
 func Identity[T string | []byte](name string) Job[T, T, struct{}, Pair[T, struct{}]] {
 	return Job[T, T, struct{}, Pair[T, struct{}]]{
 		Name:     name,
-		Map:      func(_ context.Context, rec T, emit func(T, struct{})) error { emit(rec, struct{}{}); return nil },
-		identity: true,
+		identity: func(_ context.Context, rec T, emit func(T, struct{})) error { emit(rec, struct{}{}); return nil },
 	}
 }

@@ -44,10 +44,6 @@ func (a *Agent) runMap(ctx context.Context, at *attempt, j *job) (outcome, error
 		return outcome{}, err
 	}
 	at.total.Store(split.Bytes)
-	p, err := a.plugin(ctx, j)
-	if err != nil {
-		return outcome{}, err
-	}
 	var stream *boundary.MapStream
 	defer func() { stream.Close() }()
 	res, err := mapside.Run(ctx, mapside.Task{
@@ -55,11 +51,16 @@ func (a *Agent) runMap(ctx context.Context, at *attempt, j *job) (outcome, error
 	}, mapside.Deps{
 		Open: func(ctx context.Context, buffer func(n int) *rows.Records, bad func(string, int64, error)) (mapside.Records, error) {
 			return dataset.Open(ctx, a.cfg.Resolver, split, dataset.Options{
-				Format: j.spec.InputFormat, MaxRecord: a.maxRecord(j), Terminated: j.stage.GetRawLines(), Buffer: buffer, OnBad: bad,
-				ReadAhead: min(dataset.DefaultReadAhead, a.share()/8),
+				Format: j.spec.InputFormat, MaxRecord: a.maxRecord(j), Buffer: buffer, OnBad: bad,
+				Terminated: j.stage.GetRawLines() || j.stage.GetIdentity(),
+				ReadAhead:  min(dataset.DefaultReadAhead, a.share()/8),
 			})
 		},
 		Map: func(ctx context.Context, start *pluginv1.MapStart) (_ mapside.Mapper, err error) {
+			p, err := a.plugin(ctx, j) // not before: the identity needs no plugin
+			if err != nil {
+				return nil, err
+			}
 			stream, err = p.Map(ctx, start)
 			return stream, err
 		},
@@ -97,7 +98,7 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 		Log: a.log, Progress: at.progress,
 	}
 	res, err := reduceside.Run(ctx, reduceside.Task{
-		ID: at.id, Stage: j.stage, Sources: at.order.Sources, Maps: int(at.order.Maps), Partitions: j.head.Partitions,
+		ID: at.id, Job: j.spec, Stage: j.stage, Sources: at.order.Sources, Maps: int(at.order.Maps), Partitions: j.head.Partitions,
 		Memory: a.share(), Scratch: a.scratch(at, j),
 	}, deps)
 	if err != nil {

@@ -18,6 +18,7 @@ func jobFlags() []cli.Flag {
 		&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "`DIR|URI` for the result, a folder that is empty or not there yet; - prints it"},
 		&cli.StringFlag{Name: "input-format", Usage: "lines, files or records:N (N bytes each)", DefaultText: "lines"},
 		&cli.StringFlag{Name: "output-format", Usage: "tsv, arrow (an IPC file a part) or records (the bytes of the last column)", DefaultText: "tsv"},
+		&cli.StringFlag{Name: "key-bytes", Usage: "sort by `OFF:LEN`, LEN bytes of each record from byte OFF on, such as 0:10 (with a plugin that is jobs.Identity)", DefaultText: "the whole record"},
 		&cli.StringFlag{Name: "decompress", Usage: "auto (by file name: .gz, .zst) or none", DefaultText: "auto"},
 		&cli.IntFlag{Name: "partitions", Usage: "`N` parts of the result, and reduce tasks", DefaultText: "by the size of the input"},
 		&cli.StringFlag{Name: "split-size", Usage: "`BYTES` of input for a map task", DefaultText: "at most 512MiB, and enough for all slots"},
@@ -40,6 +41,7 @@ func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
 		MaxBadRecords: c.Int64("max-bad-records"),
 		Priority:      c.Int("priority"),
 		RequestID:     c.String("request-id"),
+		Keys:          c.String("key-bytes"),
 		SharedFS:      c.Bool("shared-fs"),
 	}
 	if err := dataset.CheckFormat(job.InputFormat); err != nil {
@@ -47,6 +49,9 @@ func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
 	}
 	if err := output.CheckFormat(job.OutputFormat); err != nil {
 		return job, err
+	}
+	if _, err := job.KeyBytes(); err != nil {
+		return job, next(err, "mrctl %s --help explains --key-bytes", c.Command.Name)
 	}
 	if job.SplitSize, err = sizeFlag(c, "split-size", 0); err != nil {
 		return job, err

@@ -59,6 +59,9 @@ func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch stri
 	if err != nil {
 		return err
 	}
+	if o.job.Keys != "" && !about.Stages[0].GetIdentity() {
+		return fmt.Errorf("plugin %s: %w", o.plugin.arg, spec.ErrKeysOfIdentity)
+	}
 	o.job.Name, o.job.Args = o.plugin.name, p.plugin
 	o.job.Stage, err = proto.Marshal(about.Stages[0])
 	return err

@@ -29,7 +29,9 @@ standard input. The result is printed unless -o names a folder; that one has to 
   mrctl run ./examples/wordcount README.md
   mrctl run ./examples/wordcount -o counts --partitions 8 --memory 512MiB 'src/**/*.go'
   mrctl run ./examples/loganalysis access.log.gz -- -by status
-  mrctl run ./examples/loganalysis access.log -- --help      the plugin's own flags`,
+  mrctl run ./examples/loganalysis access.log -- --help      the plugin's own flags
+  mrctl run ./sort -o sorted --input-format records:100 --output-format records --key-bytes 0:10 data.bin
+                                                             records in order of their first 10 bytes`,
 		Flags: append(jobFlags(),
 			&cli.IntFlag{Name: "slots", Usage: "`N` tasks at a time", DefaultText: "the number of cores"},
 			stallFlag(),

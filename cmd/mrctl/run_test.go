@@ -156,6 +156,16 @@ func TestRunPrintsTheResult(t *testing.T) {
 	wants(t, 2, "", "no run on this machine", "status", got.ID)
 }
 
+// Key bytes say how an identity sorts; a job with a map of its own is refused before it is stored.
+func TestRunRefusesKeysOfOthers(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	in := filepath.Join(t.TempDir(), "in.txt")
+	if err := os.WriteFile(in, []byte("a b\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, exitUsage, "", "jobs.Identity", "run", "--key-bytes", "0:1", testPlugin(t), in)
+}
+
 func TestRunReadsStdin(t *testing.T) {
 	atHome(t)
 	var got string

@@ -119,6 +119,8 @@ func TestWrongUsage(t *testing.T) {
 		{`size "much"`, "run ./wc in.txt --memory much"},
 		{"--slots 0", "run ./wc in.txt --slots 0"},
 		{"invalid value", "run ./wc in.txt --partitions many"},
+		{"OFF:LEN", "run ./wc in.txt --key-bytes 10"},
+		{"a record has 16 bytes", "submit ./wc in.txt -o out --store s --input-format records:16 --key-bytes 10:10"},
 		{"which cluster?", "submit ./wc in.txt -o out"},
 		{"where does the result go?", "submit ./wc in.txt --store s"},
 		{"standard input", "submit ./wc - -o out --store s"},

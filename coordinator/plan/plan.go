@@ -52,6 +52,9 @@ func Build(ctx context.Context, store storage.Store, src dataset.Sources, jobID 
 	if err := dataset.CheckFormat(job.InputFormat); err != nil {
 		return Head{}, err
 	}
+	if job.Keys != "" && h.Stage != nil && !h.Stage.GetIdentity() {
+		return Head{}, spec.ErrKeysOfIdentity
+	}
 	w := &warnings{}
 	objects, total, err := resolve(ctx, src, job, h, w)
 	if err != nil {

@@ -57,3 +57,35 @@ func uvarintLen(n int) int {
 	}
 	return l
 }
+
+// AppendCut adds, in packed form, the pair of a record whose key is rec[off:end]: its value is the rest, what stands
+// before the key and then what comes after it.
+func AppendCut(dst, rec []byte, off, end int) []byte {
+	k, v := end-off, len(rec)-(end-off)
+	if k < 0x80 && v < 0x80 {
+		dst = append(dst, byte(k), byte(v))
+	} else {
+		dst = binary.AppendUvarint(dst, uint64(k))
+		dst = binary.AppendUvarint(dst, uint64(v))
+	}
+	if off == 0 {
+		return append(dst, rec...)
+	}
+	dst = append(dst, rec[off:end]...)
+	dst = append(dst, rec[:off]...)
+	return append(dst, rec[end:]...)
+}
+
+// CutSize is how many bytes AppendCut adds.
+func CutSize(rec []byte, off, end int) int {
+	return uvarintLen(end-off) + uvarintLen(len(rec)-(end-off)) + len(rec)
+}
+
+// AppendUncut adds the record that AppendCut made a pair of. A value with fewer than off bytes is of no record; it is
+// taken for all that stands before the key.
+func AppendUncut(dst, key, val []byte, off int) []byte {
+	off = min(off, len(val))
+	dst = append(dst, val[:off]...)
+	dst = append(dst, key...)
+	return append(dst, val[off:]...)
+}

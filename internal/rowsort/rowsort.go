@@ -92,6 +92,22 @@ func (s *Sorter) Add(part int, key, val []byte) bool {
 	return true
 }
 
+// AddCut puts the pair of a record into the sorter whose key is rec[off:end], cut as rows.AppendCut does. It reports
+// as Add does.
+func (s *Sorter) AddCut(part int, rec []byte, off, end int) bool {
+	size := rows.CutSize(rec, off, end)
+	pos, ok := s.place(size)
+	if !ok {
+		return false
+	}
+	c, at := pos>>s.shift, pos&(1<<s.shift-1)
+	rows.AppendCut(s.arena[c][at:at:at+size], rec, off, end)
+	s.push(entry{prefix: prefix(rec[off:end]), part: uint32(part), pos: uint32(pos)})
+	s.counts[part]++
+	s.bytes += int64(size)
+	return true
+}
+
 // place finds room for size bytes in the arena and one entry in the index.
 func (s *Sorter) place(size int) (pos int, ok bool) {
 	chunk := 1 << s.shift

@@ -42,7 +42,7 @@ type Job struct {
 	MaxBadRecords int64  `json:"max_bad_records"`      // -1: any number (bad records are counted and sampled)
 	MaxRecord     int64  `json:"max_record,omitempty"` // bytes; 0: a quarter of the worker's memory, at most 256 MiB
 	Priority      int    `json:"priority,omitempty"`   // higher goes first
-	Keys          string `json:"keys,omitempty"`       // "A:B": the key is bytes A to B of the record (identity jobs)
+	Keys          string `json:"keys,omitempty"`       // "OFF:LEN", see KeyBytes; identity jobs only
 
 	RequestID string    `json:"request_id,omitempty"` // the same id twice is one job
 	Submitted time.Time `json:"submitted"`            // the client's clock; for people
@@ -106,5 +106,6 @@ func (j Job) Check() error {
 	if d := j.Decompress; d != "" && d != "auto" && d != "none" {
 		return bad("decompress", "%q is neither auto nor none", d)
 	}
-	return nil
+	_, err := j.KeyBytes()
+	return err
 }

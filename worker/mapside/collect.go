@@ -21,6 +21,7 @@ import (
 // collector makes one run of an attempt's pairs.
 type collector struct {
 	t      *Task
+	w      int64         // the worker's share of t.Memory, in bytes
 	fold   runs.FoldFunc // nil: the engine cannot fold
 	digest runs.Summing
 	write  runs.Options // of spills
@@ -45,15 +46,18 @@ func newCollector(t *Task) (*collector, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := t.Memory / 2
-	c := &collector{t: t, fold: fold, digest: digest, memory: t.Budget}
+	w := t.Memory
+	if !t.Stage.GetIdentity() {
+		w /= 2 // the plugin's
+	}
+	c := &collector{t: t, w: w, fold: fold, digest: digest, memory: t.Budget}
 	c.write = runs.Options{Block: int(min(max(w/16, 1<<10), runs.BlockSize)), Memory: c.memory}
 	c.sorter = c.newSorter()
 	c.merger = runs.Merger{Dir: t.Scratch, Partitions: t.Partitions, FanIn: t.FanIn, Limit: w * 3 / 4, Fold: fold, Write: c.write, Memory: c.memory}
 	return c, nil
 }
 
-func (c *collector) newSorter() *rowsort.Sorter { return rowsort.New(c.t.Memory/2*3/4, c.t.Partitions) }
+func (c *collector) newSorter() *rowsort.Sorter { return rowsort.New(c.w*3/4, c.t.Partitions) }
 
 // folding says how the engine folds a stage's values, if it can, and what of the result its digest can rely on.
 func folding(stage *pluginv1.Stage) (runs.FoldFunc, runs.Summing, error) {

@@ -10,9 +10,9 @@ import (
 	"github.com/mrctl/mrctl/internal/rows"
 )
 
-// feeder sends the records of a split to the plugin.
+// feeder sends the records of a split to the plugin, or to what stands in its place.
 type feeder struct {
-	m     Mapper
+	to    taker
 	d     *Deps
 	mu    sync.Mutex       // for bad, which a reader may call from anywhere
 	tally *sessionv1.Tally // records and bytes in, and the records that never reached the plugin
@@ -22,7 +22,7 @@ type feeder struct {
 func (f *feeder) run(ctx context.Context) (err error) {
 	ended := false
 	r, err := f.d.Open(ctx, func(n int) *rows.Records {
-		b := f.m.Buffer(n)
+		b := f.to.Buffer(n)
 		ended = b == nil
 		return b
 	}, f.bad)
@@ -34,7 +34,7 @@ func (f *feeder) run(ctx context.Context) (err error) {
 		b, err := r.Next(ctx)
 		if err == io.EOF { // a wrapped EOF is input cut short, not its end
 			f.tally.BytesIn = uint64(r.Read())
-			return f.m.CloseSend()
+			return f.to.CloseSend()
 		}
 		if err != nil && ended {
 			return io.EOF
@@ -43,7 +43,7 @@ func (f *feeder) run(ctx context.Context) (err error) {
 			return err
 		}
 		n := b.Len() // after Send the batch is the transport's
-		if err := f.m.Send(ctx, b); err != nil {
+		if err := f.to.Send(ctx, b); err != nil {
 			return err
 		}
 		f.tally.RecordsIn += uint64(n)

@@ -37,13 +37,18 @@ import (
 // maxBadSamples is how many bad records an attempt describes; the rest are counted.
 const maxBadSamples = 10
 
-// Mapper is one map stream to the plugin. Send, CloseSend and Buffer are used by one goroutine, Recv by another.
-type Mapper interface {
+// taker is where the records of a split go. It is used by one goroutine.
+type taker interface {
 	// Buffer gives an empty batch whose Data has room for n bytes, in the transport's memory. nil: nobody wants more.
 	Buffer(n int) *rows.Records
 	// Send hands a batch over. io.EOF means that the stream has ended and Recv knows why.
 	Send(ctx context.Context, batch *rows.Records) error
 	CloseSend() error
+}
+
+// Mapper is one map stream to the plugin. What sends is used by one goroutine, Recv by another.
+type Mapper interface {
+	taker
 	// Recv gives the next batch, valid until the next call, and io.EOF at the good end. Its offsets have been checked to
 	// lie in its data.
 	Recv() (*boundary.Pairs, error)
@@ -80,7 +85,7 @@ type Task struct {
 type Deps struct {
 	// Open starts reading the task's split into buffers of buffer; onBad is told of records too bad to send.
 	Open func(ctx context.Context, buffer func(n int) *rows.Records, onBad func(object string, off int64, err error)) (Records, error)
-	// Map starts a stream, which ends when ctx does.
+	// Map starts a stream, which ends when ctx does. It is not called where the map is the identity.
 	Map func(ctx context.Context, start *pluginv1.MapStart) (Mapper, error)
 	// Part opens the part of a map-only task.
 	Part func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error)
@@ -110,6 +115,10 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 	if d.Log == nil {
 		d.Log = zap.NewNop()
 	}
+	direct, err := isIdentity(&t)
+	if err != nil {
+		return Result{}, err
+	}
 	var s sink
 	if t.Partitions > 0 {
 		s, err = newCollector(&t)
@@ -132,27 +141,56 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	m, err := d.Map(ctx, &pluginv1.MapStart{
-		Id:         &pluginv1.TaskID{Job: t.ID.GetJob(), Stage: t.ID.GetStage(), Task: t.ID.GetTask(), Attempt: t.ID.GetAttempt()},
-		Partitions: uint32(t.Partitions), Memory: uint64(t.Memory / 2), BadSamples: maxBadSamples,
-	})
+	f := &feeder{d: &d, tally: &sessionv1.Tally{}}
+	if direct {
+		err = f.sort(ctx, &t, s.(*collector))
+	} else {
+		err = f.throughPlugin(ctx, cancel, &t, s)
+	}
+	if err == nil {
+		err = tooBad(&t, f.tally)
+	}
 	if err != nil {
 		return Result{}, err
 	}
-	f := &feeder{m: m, d: &d, tally: &sessionv1.Tally{}}
-	send := func() error { return f.run(ctx) }
-	if err := duplex.Run(ctx, cancel, send, func() error { return receive(ctx, m, s) }); err != nil {
-		return Result{}, err
-	}
 	res.Tally = f.tally
-	if err := count(&t, m, res.Tally); err != nil {
-		return Result{}, err
-	}
 	if err := s.finish(ctx, &res); err != nil {
 		return Result{}, err
 	}
 	res.Tally.Nanos = time.Since(began).Nanoseconds()
 	return res, nil
+}
+
+// throughPlugin sends the records to the plugin and collects its pairs.
+func (f *feeder) throughPlugin(ctx context.Context, cancel context.CancelCauseFunc, t *Task, s sink) error {
+	m, err := f.d.Map(ctx, &pluginv1.MapStart{
+		Id:         &pluginv1.TaskID{Job: t.ID.GetJob(), Stage: t.ID.GetStage(), Task: t.ID.GetTask(), Attempt: t.ID.GetAttempt()},
+		Partitions: uint32(t.Partitions), Memory: uint64(t.Memory / 2), BadSamples: maxBadSamples,
+	})
+	if err != nil {
+		return err
+	}
+	f.to = m
+	send := func() error { return f.run(ctx) }
+	if err := duplex.Run(ctx, cancel, send, func() error { return receive(ctx, m, s) }); err != nil {
+		return err
+	}
+	count(m, f.tally)
+	return nil
+}
+
+// sort collects the records themselves.
+func (f *feeder) sort(ctx context.Context, t *Task, c *collector) (err error) {
+	m := &identity{c: c, f: f}
+	if m.key, err = t.Job.KeyBytes(); err != nil {
+		return err
+	}
+	f.to = m
+	if err := f.run(ctx); err != nil {
+		return err
+	}
+	f.tally.PairsOut = f.tally.RecordsIn - m.without
+	return nil
 }
 
 // receive drains the plugin.
@@ -171,8 +209,8 @@ func receive(ctx context.Context, m Mapper, s sink) error {
 	}
 }
 
-// count adds the plugin's counters to the tally and holds the attempt to the job's limit of bad records.
-func count(t *Task, m Mapper, tally *sessionv1.Tally) error {
+// count adds the plugin's counters to the tally.
+func count(m Mapper, tally *sessionv1.Tally) {
 	c := m.Counters()
 	tally.PairsOut, tally.User = c.GetPairsOut(), c.GetUser()
 	tally.BadRecords += c.GetBadRecords()
@@ -187,6 +225,10 @@ func count(t *Task, m Mapper, tally *sessionv1.Tally) error {
 		}
 		tally.BadSamples = append(tally.BadSamples, s)
 	}
+}
+
+// tooBad holds the attempt to the job's limit of bad records.
+func tooBad(t *Task, tally *sessionv1.Tally) error {
 	if limit := t.Job.MaxBadRecords; limit >= 0 && tally.BadRecords > uint64(limit) {
 		text := fmt.Sprintf("%d bad records, %d are allowed", tally.BadRecords, limit)
 		if len(tally.BadSamples) > 0 {

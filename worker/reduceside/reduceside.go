@@ -34,6 +34,7 @@ import (
 	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/rows"
+	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/worker/runs"
 	"github.com/mrctl/mrctl/worker/shuffle"
 	"github.com/mrctl/mrctl/worker/table"
@@ -59,6 +60,7 @@ type Fetcher interface {
 // Task is one reduce attempt; its ID's task is the partition.
 type Task struct {
 	ID         *sessionv1.AttemptID
+	Job        spec.Job
 	Stage      *pluginv1.Stage
 	Sources    []*sessionv1.Source
 	Maps       int // map tasks in all: the sources name each once
@@ -234,9 +236,12 @@ func (r *reduction) reduce(ctx context.Context, sections []shuffle.Landed) (err 
 			part.Abort()
 		}
 	}()
-	if r.plugin {
+	switch {
+	case r.plugin:
 		err = r.throughPlugin(ctx, in, part)
-	} else {
+	case r.t.Stage.GetIdentity():
+		err = r.asRecords(ctx, in, part)
+	default:
 		err = r.asTheyAre(ctx, in, part)
 	}
 	if err != nil {

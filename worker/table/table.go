@@ -13,6 +13,7 @@ import (
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/rows"
 )
 
 // MaxRows is the most rows in a batch.
@@ -26,6 +27,13 @@ type PartWriter interface {
 	Stage(ctx context.Context) error
 	// Abort gives the part up. After Stage it does nothing.
 	Abort()
+}
+
+// RecordWriter is a PartWriter that takes rows of one column of bytes as they are, with nothing made Arrow of them.
+type RecordWriter interface {
+	PartWriter
+	// WriteRecords takes the rows of a batch and keeps nothing of it. The part has one column, of strings or bytes.
+	WriteRecords(*rows.Records) error
 }
 
 // Fields reads the columns out of one of a stage's schemas. An empty schema has none.
