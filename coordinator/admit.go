@@ -82,12 +82,12 @@ func (l *leader) planned(ctx context.Context, j *job) (head plan.Head, err error
 	if err := output.Empty(ctx, out, sp.Output); err != nil {
 		return head, errors.Join(err, output.Release(ctx, out, rec.ID))
 	}
-	var slots int
-	var memory int64
-	if err := l.ask(ctx, func() { slots, memory = l.capacity() }); err != nil {
+	var h plan.Hints
+	if err := l.ask(ctx, func() { h = l.capacity() }); err != nil {
 		return head, err
 	}
-	return plan.Build(ctx, l.srv.cfg.Store, l.srv.cfg.Resolver, rec.ID, sp, plan.Hints{Slots: slots, Memory: memory, Stage: &stage})
+	h.Stage = &stage
+	return plan.Build(ctx, l.srv.cfg.Store, l.srv.cfg.Resolver, rec.ID, sp, h)
 }
 
 // isOver tells whether another job's claim on an output may be replaced.
@@ -100,17 +100,22 @@ func (l *leader) isOver(ctx context.Context, id string) (bool, error) {
 }
 
 // capacity is what the registered workers offer; a guess where there are none yet. Called in the loop only.
-func (l *leader) capacity() (slots int, memory int64) {
+func (l *leader) capacity() (h plan.Hints) {
 	for _, s := range l.sessions {
-		slots += int(s.reg.Slots)
-		if m := int64(s.reg.Memory); memory == 0 || m < memory {
-			memory = m
+		h.Slots += int(s.reg.Slots)
+		memory := int64(s.reg.Memory)
+		share := memory / max(1, int64(s.reg.Slots))
+		if h.Memory == 0 || memory < h.Memory {
+			h.Memory = memory
+		}
+		if h.Share == 0 || share < h.Share {
+			h.Share = share
 		}
 	}
-	if slots == 0 {
-		return 2, 1 << 30
+	if h.Slots == 0 {
+		return plan.Hints{Slots: 2, Memory: 1 << 30, Share: 512 << 20}
 	}
-	return slots, memory
+	return h
 }
 
 // update changes a job's record and tells whoever watches.

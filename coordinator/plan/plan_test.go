@@ -92,8 +92,33 @@ func TestSizes(t *testing.T) {
 		{spec.Job{}, 1 << 50, 1 << 20, spec.DefaultSplitSize, spec.MaxPartitions},
 		{spec.Job{SplitSize: 1, Partitions: 9}, gib, 2, 1, 9},
 	} {
-		if s, p := splitSize(c.job, c.total, c.slots), partitions(c.job, c.total, c.slots); s != c.split || p != c.partitions {
+		if s, p := splitSize(c.job, c.total, Hints{Slots: c.slots, Share: 512 << 20}), partitions(c.job, c.total, c.slots); s != c.split || p != c.partitions {
 			t.Errorf("%d bytes on %d slots: splits of %d, %d partitions; want %d, %d", c.total, c.slots, s, p, c.split, c.partitions)
+		}
+	}
+}
+
+// A sort is cut so that its tasks sort in memory and fill all slots to the end.
+func TestSizesOfSorts(t *testing.T) {
+	const mib = 1 << 20
+	sort := &pluginv1.Stage{Identity: true}
+	for _, c := range []struct {
+		job   spec.Job
+		total int64
+		h     Hints
+		split int64
+	}{
+		{spec.Job{}, 0, Hints{Slots: 2, Share: 512 * mib, Stage: sort}, minSplit},
+		{spec.Job{}, 100 * mib, Hints{Slots: 2, Share: 512 * mib, Stage: sort}, 50*mib + 1},
+		{spec.Job{}, 1000 * mib, Hints{Slots: 2, Share: 512 * mib, Stage: sort}, 125*mib + 1},
+		{spec.Job{}, 1000 * mib, Hints{Slots: 3, Share: 512 * mib, Stage: sort}, 1000*mib/9 + 1},
+		{spec.Job{}, 1000 * mib, Hints{Slots: 2, Share: mib, Stage: sort}, minSplit + 1},
+		{spec.Job{}, 1000 * mib, Hints{Slots: 2, Stage: sort}, 500*mib + 1},
+		{spec.Job{}, 1000 * mib, Hints{Slots: 2, Share: 512 * mib}, 500*mib + 1},
+		{spec.Job{SplitSize: 7}, 1000 * mib, Hints{Slots: 2, Share: 512 * mib, Stage: sort}, 7},
+	} {
+		if got := splitSize(c.job, c.total, c.h); got != c.split {
+			t.Errorf("%d bytes on %d slots of %d: splits of %d, want %d", c.total, c.h.Slots, c.h.Share, got, c.split)
 		}
 	}
 }

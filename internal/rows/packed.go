@@ -50,6 +50,18 @@ func CutPacked(b []byte) (key, val []byte, n int) {
 	return b[h:ke:ke], b[ke:ve:ve], ve
 }
 
+// PackedLen is how many bytes the pair at the start of b takes, 0 when b is not a whole pair.
+func PackedLen(b []byte) int {
+	if len(b) >= 2 && b[0]|b[1] < 0x80 {
+		if n := 2 + int(b[0]) + int(b[1]); n <= len(b) {
+			return n
+		}
+		return 0
+	}
+	_, _, n := CutPacked(b)
+	return n
+}
+
 func uvarintLen(n int) int {
 	l := 1
 	for ; n >= 0x80; n >>= 7 {

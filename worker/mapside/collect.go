@@ -158,7 +158,7 @@ func (c *collector) spill(ctx context.Context) error {
 	}
 	c.sorter.Sort()
 	c.count()
-	info, err := runs.WriteRun(ctx, path, c.t.Partitions, c.write, c.stream())
+	info, err := c.writeSorted(ctx, path, c.write)
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (c *collector) finish(ctx context.Context, res *Result) (err error) {
 	if len(c.spills) == 0 {
 		c.sorter.Sort()
 		c.count()
-		info, err = runs.WriteRun(ctx, path, c.t.Partitions, final, c.stream())
+		info, err = c.writeSorted(ctx, path, final)
 	} else {
 		if c.sorter.Len() > 0 {
 			if err := c.spill(ctx); err != nil {
@@ -237,7 +237,10 @@ func (c *collector) abort() {
 
 // drop gives the sorter's memory up.
 func (c *collector) drop() {
-	c.sorter = nil
+	if c.sorter != nil {
+		c.sorter.Close()
+		c.sorter = nil
+	}
 	c.memory.Give(c.held)
 	c.held = 0
 }
@@ -260,13 +263,12 @@ func (c *collector) scratch() error {
 	return nil
 }
 
-// stream is the sorter's pairs in order, folded where the engine can.
-func (c *collector) stream() runs.Stream {
-	var s runs.Stream = &sortedPairs{s: c.sorter}
-	if c.fold != nil {
-		s = runs.Fold(s, c.fold, c.memory)
+// writeSorted writes the sorter's pairs, sorted, to a run, folded where the engine can.
+func (c *collector) writeSorted(ctx context.Context, path string, o runs.Options) (runs.Info, error) {
+	if c.fold == nil {
+		return runs.WritePacked(ctx, path, c.t.Partitions, o, c.sorter)
 	}
-	return s
+	return runs.WriteRun(ctx, path, c.t.Partitions, o, runs.Fold(&sortedPairs{s: c.sorter}, c.fold, c.memory))
 }
 
 type sortedPairs struct {

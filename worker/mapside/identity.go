@@ -89,6 +89,7 @@ func (m *identity) collect(ctx context.Context, b *rows.Records) error {
 		if err := m.c.spill(ctx); err != nil {
 			return err
 		}
+		s = m.c.sorter                // merging spills on the way makes a new one
 		s.AddCut(part, rec, off, end) // an empty sorter takes any pair
 	}
 	return nil

@@ -57,7 +57,8 @@ type Writer struct {
 	section Totals
 	sum     sum
 	offset  int64  // of the open section
-	last    []byte // key, kept for SumKeys
+	last    []byte // key of the section, kept for SumKeys
+	any     bool   // there is one
 
 	index  []byte
 	parts  int // given to Create
@@ -90,13 +91,9 @@ func (w *Writer) Append(p *Pair) error {
 		return w.err
 	}
 	if p.Part != w.part {
-		if p.Part < w.part || p.Part >= w.parts {
-			return fmt.Errorf("write run %s: partition %d after %d of %d", w.path, p.Part, w.part, w.parts)
-		}
-		if err := w.endSection(); err != nil {
+		if err := w.open(p.Part); err != nil {
 			return err
 		}
-		w.part, w.offset = p.Part, w.at+int64(len(w.out))
 	}
 	size := len(p.Packed)
 	if p.Packed == nil {
@@ -108,8 +105,7 @@ func (w *Writer) Append(p *Pair) error {
 		}
 	}
 	if w.start < 0 {
-		w.start = len(w.out)
-		w.out = append(w.out, make([]byte, headSize)...)
+		w.begin()
 	}
 	from := len(w.out)
 	if from+size > cap(w.out) {
@@ -120,18 +116,49 @@ func (w *Writer) Append(p *Pair) error {
 	} else {
 		w.out = rows.AppendPacked(w.out, p.Key, p.Val)
 	}
-	switch w.o.Digest {
-	case SumPairs:
-		w.sum.add(w.out[from:])
-	case SumKeys:
-		if w.section.Rows == 0 || !bytes.Equal(w.last, p.Key) {
-			w.sum.add(p.Key)
-			w.last = append(w.last[:0], p.Key...)
-		}
+	if w.o.Digest != SumNothing {
+		w.hash(w.out[from:])
 	}
 	w.rows++
 	w.section.Rows++
 	return nil
+}
+
+// open goes on to the section of a partition.
+func (w *Writer) open(part int) error {
+	if part == w.part {
+		return nil
+	}
+	if part < w.part || part >= w.parts {
+		return fmt.Errorf("write run %s: partition %d after %d of %d", w.path, part, w.part, w.parts)
+	}
+	if err := w.endSection(); err != nil {
+		return err
+	}
+	w.part, w.offset, w.any = part, w.at+int64(len(w.out)), false
+	return nil
+}
+
+// begin opens a block.
+func (w *Writer) begin() {
+	w.start = len(w.out)
+	w.out = append(w.out, noHead[:]...)
+}
+
+// noHead stands where a head will be.
+var noHead [headSize]byte
+
+// hash adds a packed pair to the digest of the section.
+func (w *Writer) hash(packed []byte) {
+	if w.o.Digest == SumPairs {
+		w.sum.add(packed)
+		return
+	}
+	key, _, _ := rows.CutPacked(packed)
+	if !w.any || !bytes.Equal(w.last, key) {
+		w.sum.add(key)
+		w.last, w.any = append(w.last[:0], key...), true
+	}
 }
 
 // endBlock closes the open block in place.
