@@ -60,8 +60,7 @@ type cursor struct {
 	left   uint32 // rows still in rest
 	rest   []byte // unread pairs of the block
 
-	prefix uint64 // of pair.Key, for the merge
-	pair   Pair
+	pair Pair
 }
 
 // next moves to the next pair; false is the end of the range.
@@ -77,7 +76,6 @@ func (c *cursor) next() (bool, error) {
 		return false, c.corrupt("pairs do not fill the block")
 	}
 	c.pair = Pair{Part: int(c.part), Key: key, Val: val, Packed: c.rest[:n:n]}
-	c.prefix = prefix(key)
 	c.rest = c.rest[n:]
 	c.left--
 	return true, nil
