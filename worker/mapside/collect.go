@@ -21,14 +21,15 @@ import (
 // collector makes one run of an attempt's pairs.
 type collector struct {
 	t      *Task
-	w      int64         // the worker's share of t.Memory, in bytes
 	fold   runs.FoldFunc // nil: the engine cannot fold
 	digest runs.Summing
 	write  runs.Options // of spills
 	memory *budget.Budget
 
 	sorter *rowsort.Sorter
-	held   int64 // of the sorter, counted in memory
+	room   int64    // bytes of a sorter
+	beside *spiller // writes a second one meanwhile; nil: there is one alone
+	held   int64    // of the sorters, counted in memory
 	spills []runs.Range
 	merger runs.Merger
 	made   int // spill files so far
@@ -41,23 +42,25 @@ type collector struct {
 	lastKey    []byte
 }
 
-func newCollector(t *Task) (*collector, error) {
+// newCollector makes a collector; direct says that there is no plugin.
+func newCollector(t *Task, direct bool) (*collector, error) {
 	fold, digest, err := folding(t.Stage)
 	if err != nil {
 		return nil, err
 	}
-	w := t.Memory
-	if !t.Stage.GetIdentity() {
-		w /= 2 // the plugin's
+	w := t.Memory / 2 // the rest is the plugin's
+	c := &collector{t: t, fold: fold, digest: digest, memory: t.Budget, room: w * 3 / 4}
+	if direct {
+		w = t.Memory
+		c.room, c.beside = w*7/16, &spiller{c: c}
 	}
-	c := &collector{t: t, w: w, fold: fold, digest: digest, memory: t.Budget}
 	c.write = runs.Options{Block: int(min(max(w/16, 1<<10), runs.BlockSize)), Memory: c.memory}
 	c.sorter = c.newSorter()
 	c.merger = runs.Merger{Dir: t.Scratch, Partitions: t.Partitions, FanIn: t.FanIn, Limit: w * 3 / 4, Fold: fold, Write: c.write, Memory: c.memory}
 	return c, nil
 }
 
-func (c *collector) newSorter() *rowsort.Sorter { return rowsort.New(c.w*3/4, c.t.Partitions) }
+func (c *collector) newSorter() *rowsort.Sorter { return rowsort.New(c.room, c.t.Partitions) }
 
 // folding says how the engine folds a stage's values, if it can, and what of the result its digest can rely on.
 func folding(stage *pluginv1.Stage) (runs.FoldFunc, runs.Summing, error) {
@@ -152,6 +155,9 @@ func (c *collector) endSorted(ctx context.Context) error {
 
 // spill writes what the sorter holds to a run and empties it.
 func (c *collector) spill(ctx context.Context) error {
+	if c.beside != nil {
+		return c.beside.spill(ctx)
+	}
 	path, err := c.path()
 	if err != nil {
 		return err
@@ -195,13 +201,18 @@ func (c *collector) finish(ctx context.Context, res *Result) (err error) {
 		return err
 	}
 	var info runs.Info
-	if len(c.spills) == 0 {
+	if !c.hasSpilled() {
 		c.sorter.Sort()
 		c.count()
 		info, err = c.writeSorted(ctx, path, final)
 	} else {
 		if c.sorter.Len() > 0 {
 			if err := c.spill(ctx); err != nil {
+				return err
+			}
+		}
+		if c.beside != nil {
+			if err := c.beside.wait(ctx); err != nil {
 				return err
 			}
 		}
@@ -235,8 +246,16 @@ func (c *collector) abort() {
 	c.drop()
 }
 
-// drop gives the sorter's memory up.
+// hasSpilled reports that the sorter has not all there is.
+func (c *collector) hasSpilled() bool {
+	return len(c.spills) > 0 || c.beside != nil && c.beside.under != nil
+}
+
+// drop gives the sorters' memory up.
 func (c *collector) drop() {
+	if c.beside != nil {
+		c.beside.drop()
+	}
 	if c.sorter != nil {
 		c.sorter.Close()
 		c.sorter = nil
@@ -247,6 +266,9 @@ func (c *collector) drop() {
 
 func (c *collector) count() {
 	held := c.sorter.Held()
+	if c.beside != nil {
+		held += c.beside.held()
+	}
 	c.memory.Take(held - c.held)
 	c.held = held
 }

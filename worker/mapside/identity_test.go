@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -219,6 +220,24 @@ func TestKeyBytesEqualsNaiveSort(t *testing.T) {
 			if !slices.EqualFunc(got, want, bytes.Equal) {
 				t.Fatalf("seed %d: %d records of %d, or others", seed, len(got), len(want))
 			}
+		}
+	}
+}
+
+// A spill that fails behind the back of the reader fails the attempt, and nothing of it stays.
+func TestSpillBesideFails(t *testing.T) {
+	for _, spill := range []string{"spill-1", "spill-3"} {
+		in, _ := someRecords(rand.New(rand.NewPCG(2, 23)), func() int { return 60 })
+		tk := task(t, 2, 64<<10, pluginv1.Stage_FOLD_UNSPECIFIED)
+		tk.Stage = identityStage()
+		if err := os.MkdirAll(filepath.Join(tk.Scratch, spill), 0o700); err != nil { // no file can be made there
+			t.Fatal(err)
+		}
+		if _, err := runIdentity(t, tk, &batches{in: in}, false); !errs.Is(err, errs.Unavailable) || !strings.Contains(err.Error(), spill) {
+			t.Fatalf("%s is in the way: %v", spill, err)
+		}
+		if _, err := os.Stat(tk.Scratch); !os.IsNotExist(err) || tk.Budget.Used() != 0 {
+			t.Fatalf("%d bytes counted to the end, and scratch: %v", tk.Budget.Used(), err)
 		}
 	}
 }

@@ -2,6 +2,9 @@
 // one run a task, or written to a part where the job has no reduce.
 //
 //	Open -> feed -> Mapper -> receive -> collector (sorter -> spills -> merge) -> run
+//	             \-> identity -------> (two sorters in turn)  /
+//
+// Where the map is known to be the identity no plugin is called: records become pairs here, see identity.
 //
 // Records go down on one goroutine and pairs are drained on another. Neither waits for the other but through the plugin,
 // and collecting waits for the disk alone, so that a plugin blocked on sending is always heard.
@@ -10,6 +13,8 @@
 // (pairs, index and the room to sort it) while pairs come, and for reading spills when they are merged; 1/4 W for writing
 // (two runs at a time, each of two blocks of W/16, at most 256 KiB). A single pair larger than its share goes through
 // alone and over the budget. Batches on their way to and from the plugin belong to its transport, which bounds them.
+// Without a plugin W is all of Task.Memory, and 7/8 of it is for sorting, half of that to be filled while the other half
+// is written; two batches from the input come on top.
 package mapside
 
 import (
@@ -121,7 +126,7 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 	}
 	var s sink
 	if t.Partitions > 0 {
-		s, err = newCollector(&t)
+		s, err = newCollector(&t, direct)
 	} else {
 		s, err = newPartSink(ctx, &t, &d)
 	}

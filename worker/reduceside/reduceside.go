@@ -2,7 +2,8 @@
 // written to a staged part.
 //
 //	Fetch (whole) -> merge, in passes where needed -> fold known to the engine ------------> columns -> part
-//	                                              \-> groups -> plugin -> rows of the result -> part
+//	                                              |-> groups -> plugin -> rows of the result -> part
+//	                                              \-> records of an identity map ---> part
 //
 // The merge begins when everything has landed and never reads from the wire. A group is as large as it likes: it streams
 // from the merge to the plugin in batches, or is folded on the way. Rows come back on a goroutine of their own.
