@@ -85,7 +85,7 @@ func bench(t *testing.T, fake, cases string, more ...string) (report.Report, str
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := newKit(c, io.Discard)
+	k, err := newKit(c, nil, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

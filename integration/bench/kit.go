@@ -25,13 +25,17 @@ type kit struct {
 	scratch string // of the case at hand: results
 	build   func(ctx context.Context, pkg string) (string, error)
 	built   map[string]string
-	help    string // of mrctl run
 }
 
-func newKit(c config, log io.Writer) (*kit, error) {
+// newKit makes a kit for cases, with its scratch where there is room for all of them.
+func newKit(c config, chosen []entry, log io.Writer) (*kit, error) {
 	parent := c.scratch
 	if parent == "" {
-		parent = roomy(c.size)
+		most := int64(1)
+		for _, e := range chosen {
+			most = max(most, e.times())
+		}
+		parent = roomy(most * c.size)
 	}
 	root, err := os.MkdirTemp(parent, "mrctl-bench-")
 	if err != nil {
@@ -142,22 +146,6 @@ func printing(path string, args, env []string) func(out string) measure.Command 
 		}
 		return c
 	}
-}
-
-// knows tells whether this mrctl's run has a flag.
-func (k *kit) knows(ctx context.Context, flag string) (bool, error) {
-	if k.help == "" {
-		binary, err := k.program(ctx, mrctlPkg)
-		if err != nil {
-			return false, err
-		}
-		out, err := exec.CommandContext(ctx, binary, "run", "--help").CombinedOutput()
-		if err != nil {
-			return false, fmt.Errorf("mrctl run --help: %w\n%s", err, out)
-		}
-		k.help = string(out) + " "
-	}
-	return strings.Contains(k.help, flag+" "), nil
 }
 
 // tool looks for a program of the machine; missing says why it cannot be used.

@@ -116,7 +116,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		c.cache = filepath.Join(dir, "mrctl-bench")
 	}
-	k, err := newKit(c, stderr)
+	k, err := newKit(c, chosen, stderr)
 	if err != nil {
 		return err
 	}

@@ -11,18 +11,17 @@ import (
 	"github.com/mrctl/mrctl/integration/bench/measure"
 )
 
+// large is how often the usual size the input of sort-large is.
+const large = 8
+
 const sortPlugin = "integration/bench/plugins/sort"
 
 // sortFlags make a sort of records of a job.
-func (k *kit) sortFlags(ctx context.Context, partitions int) ([]string, error) {
-	flags := []string{
-		"--input-format", fmt.Sprintf("records:%d", gen.RecordSize), "--output-format", "records", "--partitions", strconv.Itoa(partitions),
+func sortFlags(partitions int64) []string {
+	return []string{
+		"--input-format", fmt.Sprintf("records:%d", gen.RecordSize), "--output-format", "records",
+		"--key-bytes", fmt.Sprintf("0:%d", gen.KeySize), "--partitions", strconv.FormatInt(partitions, 10),
 	}
-	knows, err := k.knows(ctx, "--key-bytes")
-	if knows {
-		flags = append(flags, "--key-bytes", fmt.Sprintf("0:%d", gen.KeySize))
-	}
-	return flags, err
 }
 
 func sorted(out string) (answer.Digest, error) {
@@ -37,11 +36,7 @@ func sortRecords(times int64) func(context.Context, *kit) (harness.Case, func() 
 		if err != nil {
 			return c, nil, err
 		}
-		flags, err := k.sortFlags(ctx, 8)
-		if err != nil {
-			return c, nil, err
-		}
-		ours, err := k.mrctlRun(ctx, sortPlugin, input, flags...)
+		ours, err := k.mrctlRun(ctx, sortPlugin, input, sortFlags(8)...)
 		if err != nil {
 			return c, nil, err
 		}
@@ -73,11 +68,7 @@ func blocks(ctx context.Context, k *kit) (c harness.Case, done func() error, err
 		return c, nil, err
 	}
 	run := func(n int64) (func(string) measure.Command, error) {
-		flags, err := k.sortFlags(ctx, int(n))
-		if err != nil {
-			return nil, err
-		}
-		return k.mrctlRun(ctx, sortPlugin, input, append(flags, "--split-size", strconv.FormatInt((size+n-1)/n, 10))...)
+		return k.mrctlRun(ctx, sortPlugin, input, append(sortFlags(n), "--split-size", strconv.FormatInt((size+n-1)/n, 10))...)
 	}
 	small, err := run(64)
 	if err != nil {
