@@ -224,6 +224,46 @@ func TestKeyBytesEqualsNaiveSort(t *testing.T) {
 	}
 }
 
+// again gives the same batch some times.
+type again struct {
+	b     *rows.Records
+	times int
+	read  int64
+}
+
+func (a *again) Next(context.Context) (*rows.Records, error) {
+	if a.times--; a.times < 0 {
+		return nil, io.EOF
+	}
+	a.read += int64(len(a.b.Data))
+	return a.b, nil
+}
+func (a *again) Read() int64  { return a.read }
+func (a *again) Close() error { return nil }
+
+func TestNoAllocationPerRecord(t *testing.T) {
+	const size, n, times = 100, 5000, 40
+	b := &rows.Records{Data: bytes.Repeat([]byte("0123456789"), size*n/10)}
+	for i := range n + 1 {
+		b.Off = append(b.Off, int32(i*size))
+	}
+	tk := task(t, 4, 8<<20, pluginv1.Stage_FOLD_UNSPECIFIED) // spills several times
+	tk.Stage, tk.Job.Keys = identityStage(), "3:7"
+	got := testing.AllocsPerRun(1, func() {
+		_, err := Run(t.Context(), tk, Deps{
+			Open: func(context.Context, func(int) *rows.Records, func(string, int64, error)) (Records, error) {
+				return &again{b: b, times: times}, nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got > n*times/100 {
+		t.Errorf("%.0f allocations for %d records", got, n*times)
+	}
+}
+
 // A spill that fails behind the back of the reader fails the attempt, and nothing of it stays.
 func TestSpillBesideFails(t *testing.T) {
 	for _, spill := range []string{"spill-1", "spill-3"} {
