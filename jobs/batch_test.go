@@ -88,7 +88,7 @@ func testColumns[K, V any](t *testing.T, c Combiner[V], partition func(K, int) i
 	r := rand.New(rand.NewPCG(5, 6))
 	var batches [][]Pair[K, V]
 	var lines []string
-	for i := range 12 {
+	for i := range 8 {
 		b := make([]Pair[K, V], r.IntN(3000*(1+i%4)))
 		for j := range b {
 			b[j] = pair(r)

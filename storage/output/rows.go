@@ -53,9 +53,9 @@ func columnOf(schema *arrow.Schema, b *rows.Records) arrow.RecordBatch {
 	return array.NewRecordBatch(schema, []arrow.Array{array.MakeFromData(data)}, int64(b.Len()))
 }
 
-// writeThrough hands data to the store behind what has gathered, in place where it is much.
+// writeThrough hands data to the store behind what has gathered, in place where that is worth a write.
 func (p *Part) writeThrough(data []byte) (err error) {
-	if len(data) < flushAt {
+	if len(data) < flushAt/2 {
 		p.buf, err = gather(p.buf, data, p.flush)
 		return err
 	}

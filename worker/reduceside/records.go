@@ -20,7 +20,7 @@ type records struct {
 
 // asRecords is asTheyAre for the identity.
 func (r *reduction) asRecords(ctx context.Context, in runs.Stream, part table.PartWriter) (err error) {
-	w := &records{full: r.batch(), put: nil}
+	w := &records{full: min(r.batch(), inCache)}
 	if w.key, err = r.t.Job.KeyBytes(); err != nil {
 		return err
 	}
@@ -54,6 +54,10 @@ func (r *reduction) asRecords(ctx context.Context, in runs.Stream, part table.Pa
 	r.tally.RowsOut = uint64(w.n)
 	return nil
 }
+
+// inCache is the bytes of records gathered at a time: so few that their checksum, and the copy that the store makes,
+// find them in cache still.
+const inCache = 256 << 10
 
 // minRow is the bytes of a row that a batch has an offset for: rows of shorter ones fill it by their number.
 const minRow = 16
