@@ -94,7 +94,7 @@ func bench(t *testing.T, fake, cases string, more ...string) (report.Report, str
 		switch pkg {
 		case mrctlPkg:
 			return os.Executable()
-		case refsPkg:
+		case refsPkg, sectionsPkg:
 			return k.goBuild(ctx, pkg)
 		}
 		return pkg, nil // the fake knows plugins by name
@@ -138,6 +138,19 @@ func skippedTools(r report.Result) (n int) {
 		}
 	}
 	return n
+}
+
+// The shuffle is not mrctl's command, so there is nothing to fake: the real one moves the bytes of a plain stream.
+func TestShuffleCases(t *testing.T) {
+	r, table, err := bench(t, "", "shuffle,shuffle-tls")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, table)
+	}
+	for _, got := range r.Results {
+		if got.Error != "" || len(got.Ratios) != 1 || got.Ratios[0].Must < 1.5 || got.Row != 9 {
+			t.Errorf("%+v", got)
+		}
+	}
 }
 
 func TestAWrongAnswerFails(t *testing.T) {

@@ -21,7 +21,7 @@ type entry struct {
 }
 
 // table lists all cases. Rows of the table of what must be reached that need more than the built programs (the plugin's
-// process, the boundary, the shuffle, allocations) are benchmarks beside the code they measure.
+// process, the boundary, allocations) are benchmarks beside the code they measure.
 var table = []entry{
 	{"start", 0, "a job of one line, from start to end", false, start},
 	{"wc-words", 1, "word count with the SDK's own word iterator", false, words("examples/wordcount", 0.95, 0.80)},
@@ -31,6 +31,8 @@ var table = []entry{
 	{"logs", 5, "access log, hits and bytes by status and path, a plugin written for it", false, logs},
 	{"sort", 6, "sort of 100-byte records to 8 parts", false, sortRecords(1)},
 	{"sort-large", 7, "the same, eight times as much with the same memory", true, sortRecords(large)},
+	{"shuffle", 9, "sections of runs through the shuffle against one TCP stream", false, shuffled("tcp", 0.45, 0.70)},
+	{"shuffle-tls", 9, "the same with TLS 1.3", false, shuffled("tls", 0.65, 0.80)},
 	{"tiny", 10, "word count of 64 MB in 20,000 files against one file", false, tiny},
 	{"blocks", 11, "sort through 64x64 blocks against 8x8 of the same bytes", false, blocks},
 	{"skew", 12, "groups, one key with 30 % of the rows against uniform keys", false, skew},

@@ -45,6 +45,9 @@ type Side struct {
 	Command func(out string) measure.Command
 	// Answer reads the result; nil: the result is not looked at.
 	Answer func(out string) (answer.Digest, error)
+	// Took reads how long the program says that the work took, where starting it is no part of the question; nil: its
+	// whole time counts.
+	Took func(out string) (time.Duration, error)
 }
 
 // Options say how to measure.

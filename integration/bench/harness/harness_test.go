@@ -64,6 +64,20 @@ func TestRunsTakeTurns(t *testing.T) {
 	}
 }
 
+func TestAProgramMayTakeItsOwnTime(t *testing.T) {
+	slow, fast := shell("slow", "echo a >$OUT"), shell("fast", "echo a >$OUT")
+	slow.Took = func(out string) (time.Duration, error) { _, err := os.Stat(out); return 3 * time.Hour, err }
+	fast.Took = func(string) (time.Duration, error) { return time.Hour, nil }
+	r, err := Run(t.Context(), Case{Name: "x", Sides: []Side{slow, fast}}, options(t))
+	if err != nil || r.Error != "" || r.Ratios[0].Median != 3 || r.Sides[0].Seconds.Median != 10800 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	slow.Took = func(string) (time.Duration, error) { return 0, errors.New("it does not say") }
+	if r, err := Run(t.Context(), Case{Name: "x", Sides: []Side{slow, fast}}, options(t)); err != nil || !strings.Contains(r.Error, "it does not say") {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestWrongAnswersAreNotTimed(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	r, err := Run(t.Context(), Case{Name: "x", Diff: answer.Diff, Sides: []Side{

@@ -53,6 +53,11 @@ func (r *run) round(ctx context.Context, n int) (round, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
+		if s.Took != nil {
+			if sample.Wall, err = s.Took(out); err != nil {
+				return nil, fmt.Errorf("%s: the time it took: %w", s.Name, err)
+			}
+		}
 		if err := os.RemoveAll(out); err != nil {
 			return nil, err
 		}

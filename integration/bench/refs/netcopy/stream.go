@@ -38,12 +38,11 @@ func Listen(ctx context.Context, kind, dir string) (l net.Listener, address, sec
 	}
 	address = l.Addr().String()
 	if kind == TLS {
-		cert, err := selfSigned()
+		server, known, err := ServerTLS()
 		if err != nil {
 			return nil, "", "", err
 		}
-		secret = hex.EncodeToString(cert.Certificate[0])
-		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13})
+		l, secret = tls.NewListener(l, server), known
 	}
 	return l, address, secret, nil
 }
@@ -57,20 +56,39 @@ func Dial(ctx context.Context, kind, address, secret string) (net.Conn, error) {
 	case TCP:
 		return d.DialContext(ctx, "tcp", address)
 	case TLS:
-		der, err := hex.DecodeString(secret)
+		client, err := ClientTLS(secret)
 		if err != nil {
 			return nil, err
 		}
-		cert, err := x509.ParseCertificate(der)
-		if err != nil {
-			return nil, err
-		}
-		roots := x509.NewCertPool()
-		roots.AddCert(cert)
-		t := tls.Dialer{NetDialer: &d, Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}
+		t := tls.Dialer{NetDialer: &d, Config: client}
 		return t.DialContext(ctx, "tcp", address)
 	}
 	return nil, fmt.Errorf("no such kind of stream: %q", kind)
+}
+
+// ServerTLS is TLS 1.3 with a certificate made for the occasion; secret is what ClientTLS knows it by.
+func ServerTLS() (config *tls.Config, secret string, err error) {
+	cert, err := selfSigned()
+	if err != nil {
+		return nil, "", err
+	}
+	config = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}
+	return config, hex.EncodeToString(cert.Certificate[0]), nil
+}
+
+// ClientTLS trusts the one certificate.
+func ClientTLS(secret string) (*tls.Config, error) {
+	der, err := hex.DecodeString(secret)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(cert)
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}, nil
 }
 
 // selfSigned makes a certificate for this machine alone, good for an hour.
