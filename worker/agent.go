@@ -135,7 +135,7 @@ func New(cfg Config) (*Agent, error) {
 	a.host = pluginhost.New(pluginhost.Config{Dir: filepath.Join(cfg.Scratch, "plugins"), Store: cfg.Store, Binaries: cfg.Binaries, Log: a.log})
 	a.plans = dataset.NewPlans(cfg.Store)
 	a.conns = shuffle.NewConns(grpc.WithTransportCredentials(insecure.NewCredentials()))
-	a.fetch = shuffle.NewClient(shuffle.Config{Worker: a.id, Lookup: a.lookup, Conn: a.conns.Get, Log: a.log})
+	a.fetch = shuffle.NewClient(shuffle.Config{Worker: a.id, Lookup: a.lookup, Routes: a.conns.Routes, Log: a.log})
 	a.grpc = grpc.NewServer(append(shuffle.ServerOptions(), grpc.WaitForHandlers(true))...) // nothing of it is alive after Run
 	shufflev1.RegisterShuffleServiceServer(a.grpc, shuffle.NewServer(a.lookup))
 	return a, nil

@@ -1,8 +1,8 @@
 // Package frame is the gRPC codec of messages that carry bulk data.
 //
 // A framed message is ordinary protobuf whose last field, number 15, is the body. The codec writes that field without
-// copying it and reads it without a second copy; a peer that knows only protobuf sees the same bytes. It is chosen
-// per call by content-subtype, so that plain services on the same connection keep the plain codec.
+// copying it and reads it without a second copy, or, into a Loose, without any; a peer that knows only protobuf sees the
+// same bytes. It is chosen per call by content-subtype, so that plain services on the same connection keep the plain codec.
 package frame
 
 import (
@@ -44,38 +44,39 @@ type codec struct{}
 func (codec) Name() string { return Name }
 
 func (codec) Marshal(v any) (mem.BufferSlice, error) {
-	m, ok := v.(Message)
-	if !ok {
-		p, ok := v.(proto.Message)
-		if !ok {
-			return nil, fmt.Errorf("frame: %T is not a protobuf message", v)
+	switch m := v.(type) {
+	case *Loose:
+		return m.marshal()
+	case Message:
+		body := m.GetBody()
+		m.SetBody(nil)
+		head, err := proto.Marshal(m)
+		m.SetBody(body)
+		if err != nil || len(body) == 0 {
+			return mem.BufferSlice{mem.SliceBuffer(head)}, err
 		}
-		b, err := proto.Marshal(p)
+		return mem.BufferSlice{mem.SliceBuffer(appendBodyHead(head, len(body))), mem.SliceBuffer(body)}, nil
+	case proto.Message:
+		b, err := proto.Marshal(m)
 		return mem.BufferSlice{mem.SliceBuffer(b)}, err
 	}
-	body := m.GetBody()
-	m.SetBody(nil)
-	head, err := proto.Marshal(m)
-	m.SetBody(body)
-	if err != nil || len(body) == 0 {
-		return mem.BufferSlice{mem.SliceBuffer(head)}, err
-	}
-	head = protowire.AppendTag(head, bodyField, protowire.BytesType)
-	head = protowire.AppendVarint(head, uint64(len(body)))
-	return mem.BufferSlice{mem.SliceBuffer(head), mem.SliceBuffer(body)}, nil
+	return nil, fmt.Errorf("frame: %T is not a protobuf message", v)
 }
 
 func (codec) Unmarshal(data mem.BufferSlice, v any) error {
-	m, framed := v.(Message)
-	if !framed {
-		p, ok := v.(proto.Message)
-		if !ok {
-			return fmt.Errorf("frame: %T is not a protobuf message", v)
-		}
-		return proto.Unmarshal(data.Materialize(), p)
+	switch m := v.(type) {
+	case *Loose:
+		return m.unmarshal(data)
+	case Message:
+		return unmarshal(data.Materialize(), m)
+	case proto.Message:
+		return proto.Unmarshal(data.Materialize(), m)
 	}
-	// One copy out of the transport's buffers; the body then belongs to the message.
-	raw := data.Materialize()
+	return fmt.Errorf("frame: %T is not a protobuf message", v)
+}
+
+// unmarshal reads a message that was copied out of the transport's buffers once; the body then belongs to it.
+func unmarshal(raw []byte, m Message) error {
 	head, body, err := split(raw)
 	if err != nil {
 		return err

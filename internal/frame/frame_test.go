@@ -19,7 +19,7 @@ func TestFramesAreProtobuf(t *testing.T) {
 		for i := range body {
 			body[i] = byte(r.Uint32())
 		}
-		m := &shufflev1.FetchResponse{Run: 3, RangeLength: 1 << 40, End: true, Missing: "gone", Crc: 7, Body: body}
+		m := &shufflev1.FetchResponse{Run: 3, RangeLength: 1 << 40, End: true, Missing: "gone", At: 7, Body: body}
 		data, err := codec{}.Marshal(m)
 		if err != nil {
 			t.Fatal(err)
@@ -69,10 +69,20 @@ func FuzzUnmarshal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		var plain, framed shufflev1.FetchResponse
 		err := (codec{}).Unmarshal(mem.BufferSlice{mem.SliceBuffer(wire)}, &framed)
-		if wantErr := proto.Unmarshal(wire, &plain); (err == nil) != (wantErr == nil) {
+		wantErr := proto.Unmarshal(wire, &plain)
+		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("codec: %v, protobuf: %v", err, wantErr)
 		} else if err == nil && !proto.Equal(&plain, &framed) {
 			t.Fatalf("%v, want %v", &framed, &plain)
+		}
+		head := new(shufflev1.FetchResponse)
+		loose := Loose{Head: head}
+		half := len(wire) / 2
+		err = (codec{}).Unmarshal(mem.BufferSlice{mem.SliceBuffer(wire[:half]), mem.SliceBuffer(wire[half:])}, &loose)
+		if (err == nil) != (wantErr == nil) {
+			t.Fatalf("loose: %v, protobuf: %v", err, wantErr)
+		} else if head.Body = loose.Body.Materialize(); err == nil && !sameMessage(head, &plain) {
+			t.Fatalf("loose: %v, want %v", head, &plain)
 		}
 	})
 }

@@ -152,7 +152,7 @@ func TestJobs(t *testing.T) {
 				Memory: memory, Scratch: filepath.Join(t.TempDir(), "reduce"), FanIn: r.IntN(10), Budget: bud,
 			}, Deps{
 				Fetch: shuffle.NewClient(shuffle.Config{
-					Worker: fmt.Sprint("w", w), Lookup: lookup(w), Conn: conns.Get, Tries: 100, Backoff: time.Millisecond,
+					Worker: fmt.Sprint("w", w), Lookup: lookup(w), Routes: conns.Routes, Tries: 100, Backoff: time.Millisecond,
 				}),
 				Reduce: func(ctx context.Context, _ *pluginv1.ReduceStart) (Reducer, error) { return newReducer(ctx, t), nil },
 				Part:   func(context.Context, *arrow.Schema) (table.PartWriter, error) { return out, nil },

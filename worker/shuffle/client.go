@@ -8,24 +8,23 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/budget"
 	"github.com/mrctl/mrctl/worker/runs"
 )
 
-// Config says how a worker reads from others. Worker, Lookup and Conn are required.
+// Config says how a worker reads from others. Worker, Lookup and Routes are required.
 type Config struct {
 	Worker string // this worker; its own runs are read from disk
 	Lookup Lookup // of this worker's runs
-	// Conn gives the connection to a producer, as (*Conns).Get does.
-	Conn func(addr string) (grpc.ClientConnInterface, error)
+	// Routes gives the ways to the runs of a producer, at least one, as (*Conns).Routes does.
+	Routes func(addr string) ([]Route, error)
 
 	Streams int           // producers read from at once; 0: 4
 	Tries   int           // of a stream, in a row, that bring nothing; 0: 6
 	Backoff time.Duration // before the second try, with full jitter; doubles up to 50 times it. 0: 200 ms
-	Stall   time.Duration // without a frame a stream is broken off; 0: 30 s
+	Stall   time.Duration // without a frame a stream is given up; 0: 10 s
 	Log     *zap.Logger
 }
 
@@ -40,7 +39,7 @@ func (c Config) withDefaults() Config {
 		c.Backoff = 200 * time.Millisecond
 	}
 	if c.Stall <= 0 {
-		c.Stall = 30 * time.Second
+		c.Stall = 10 * time.Second
 	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()
@@ -103,7 +102,7 @@ func (c *Client) Fetch(ctx context.Context, req Request) (Fetched, error) {
 				f.local(src)
 				return nil
 			}
-			return newProducer(f, i, src).fetch(ctx)
+			return f.source(ctx, i, src)
 		})
 	}
 	err := g.Wait()
@@ -121,6 +120,8 @@ func (c *Client) Fetch(ctx context.Context, req Request) (Fetched, error) {
 type fetch struct {
 	c   *Client
 	req Request
+
+	pace pace
 
 	mu      sync.Mutex
 	got     Fetched   // guarded by mu

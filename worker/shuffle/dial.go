@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/mrctl/mrctl/internal/frame"
@@ -23,6 +24,7 @@ const (
 // DialOptions make a connection fit for bulk data, and notice a peer that is gone. Credentials are the caller's.
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
+		experimental.WithBufferPool(frame.Pool),
 		grpc.WithInitialWindowSize(streamWindow), grpc.WithInitialConnWindowSize(connWindow),
 		grpc.WithReadBufferSize(socketBuffer), grpc.WithWriteBufferSize(socketBuffer),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(frame.MaxMessage), grpc.MaxCallSendMsgSize(frame.MaxMessage)),
@@ -44,32 +46,43 @@ func ServerOptions() []grpc.ServerOption {
 	}
 }
 
-// Conns keeps a connection to each producer. It is safe for concurrent use.
+// Conns keeps connections to producers, lanes of them to each. It is safe for concurrent use.
 type Conns struct {
 	opts []grpc.DialOption
 
 	mu    sync.Mutex
-	conns map[string]*grpc.ClientConn // guarded by mu
+	conns map[string]*peer // guarded by mu; by address
+}
+
+// peer is what Conns keeps of one address.
+type peer struct {
+	conns  []*grpc.ClientConn
+	routes []Route
 }
 
 // NewConns dials with DialOptions and then opts, which name the credentials.
 func NewConns(opts ...grpc.DialOption) *Conns {
-	return &Conns{opts: append(DialOptions(), opts...), conns: map[string]*grpc.ClientConn{}}
+	return &Conns{opts: append(DialOptions(), opts...), conns: map[string]*peer{}}
 }
 
-// Get gives the connection to an address. It does not wait for it to stand.
-func (c *Conns) Get(addr string) (grpc.ClientConnInterface, error) {
+// Routes gives the connections to an address. It does not wait for them to stand: each is made when first used.
+func (c *Conns) Routes(addr string) ([]Route, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if conn := c.conns[addr]; conn != nil {
-		return conn, nil
+	if p := c.conns[addr]; p != nil {
+		return p.routes, nil
 	}
-	conn, err := grpc.NewClient(addr, c.opts...)
-	if err != nil {
-		return nil, err
+	p := &peer{}
+	for range lanes {
+		conn, err := grpc.NewClient(addr, c.opts...)
+		if err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+		p.conns = append(p.conns, conn)
+		p.routes = append(p.routes, overConn{conn})
 	}
-	c.conns[addr] = conn
-	return conn, nil
+	c.conns[addr] = p
+	return p.routes, nil
 }
 
 // Close closes every connection.
@@ -77,9 +90,17 @@ func (c *Conns) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []error
-	for addr, conn := range c.conns {
-		all = append(all, conn.Close())
+	for addr, p := range c.conns {
+		all = append(all, p.close())
 		delete(c.conns, addr)
+	}
+	return errors.Join(all...)
+}
+
+func (p *peer) close() error {
+	var all []error
+	for _, conn := range p.conns {
+		all = append(all, conn.Close())
 	}
 	return errors.Join(all...)
 }

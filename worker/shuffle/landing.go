@@ -1,11 +1,17 @@
 package shuffle
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 
+	"google.golang.org/grpc/mem"
+
+	shufflev1 "github.com/mrctl/mrctl/api/shuffle/v1"
 	"github.com/mrctl/mrctl/internal/budget"
+	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/worker/runs"
 )
 
@@ -23,14 +29,69 @@ type landing struct {
 	verify *runs.Verifier
 }
 
-func newLanding(p *producer, length int64) *landing {
-	name := fmt.Sprintf("run of map task %d, attempt %d from worker %s", p.src.GetTasks()[p.cur], p.src.GetAttempts()[p.cur], p.src.GetWorker())
-	l := &landing{name: name, length: length, memory: p.f.req.Memory, file: &p.dir, off: p.dir.at}
-	l.verify = runs.NewVerifier(name, int(p.f.req.Partition))
-	if p.f.req.Memory.Try(length) {
+func newLanding(from *lane, length int64) *landing {
+	name := fmt.Sprintf("run of map task %d, attempt %d from worker %s", from.src.GetTasks()[from.cur], from.src.GetAttempts()[from.cur], from.src.GetWorker())
+	l := &landing{name: name, length: length, memory: from.f.req.Memory, file: &from.dir, off: from.dir.at}
+	l.verify = runs.NewVerifier(name, int(from.f.req.Partition))
+	if l.memory.Try(length) {
 		l.mem = make([]byte, 0, length)
 	}
 	return l
+}
+
+// maxDamaged is how often a run may come damaged before it is its producer's own bytes that are bad, not the way here.
+const maxDamaged = 2
+
+// take lands one frame of the present run.
+func (l *lane) take(m *shufflev1.FetchResponse, body mem.BufferSlice) error {
+	if l.land == nil {
+		if m.GetRangeLength() > math.MaxInt64 {
+			return errs.New(errs.Corrupt, "a run of %d bytes", m.GetRangeLength())
+		}
+		l.land = newLanding(l, int64(m.GetRangeLength()))
+	}
+	to, size := l.land, body.Len()
+	if n := m.GetRangeLength(); n != 0 && int64(n) != to.length {
+		l.drop() // begin this run again
+		return errs.New(errs.Corrupt, "a run of %d bytes, then of %d", to.length, n)
+	}
+	if m.GetAt() != uint64(to.at) || to.at+int64(size) > to.length || m.GetEnd() != (to.at+int64(size) == to.length) {
+		return errs.New(errs.Corrupt, "a frame of bytes %d+%d (end: %v) of a run of %d where %d was due", m.GetAt(), size, m.GetEnd(), to.length, to.at)
+	}
+	for _, b := range body {
+		if err := to.write(b.ReadOnlyData()); err != nil {
+			return err
+		}
+	}
+	l.moved = l.moved || size > 0
+	l.f.received(size, to.mem == nil)
+	if !m.GetEnd() {
+		return nil
+	}
+	r, err := to.finish()
+	if err != nil {
+		return err
+	}
+	l.f.landed(Landed{Worker: l.src.GetWorker(), Task: l.src.GetTasks()[l.cur], Attempt: l.src.GetAttempts()[l.cur], Range: r})
+	l.land = nil
+	l.cur++
+	l.damaged, l.moved = 0, true
+	return nil
+}
+
+// refuse looks at why the present run could not land. A run that is not what was written is fetched again from its
+// first byte, as it may have been damaged on the way; one that comes so again is given up, which true says.
+func (l *lane) refuse(err error) bool {
+	var damage *runs.CorruptError
+	if !errors.As(err, &damage) {
+		return false
+	}
+	l.drop()
+	if l.damaged++; l.damaged < maxDamaged {
+		return false
+	}
+	l.lose(err.Error())
+	return true
 }
 
 // write lands the next bytes. Corrupt means that the producer's bytes are bad; fatal that the scratch is.

@@ -20,12 +20,14 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	shufflev1 "github.com/mrctl/mrctl/api/shuffle/v1"
 	"github.com/mrctl/mrctl/internal/budget"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/frame"
 	"github.com/mrctl/mrctl/worker/runs"
 )
 
@@ -36,7 +38,7 @@ type worker struct {
 	name, addr string
 	paths      map[uint32]string // by task; attempts are task+1
 	// tamper, if set, sees each frame before it is sent; an error breaks the stream.
-	tamper atomic.Pointer[func(*shufflev1.FetchResponse) error]
+	tamper atomic.Pointer[func(*shufflev1.FetchResponse, *frame.Loose) error]
 	server *grpc.Server
 }
 
@@ -52,7 +54,11 @@ type tampered struct {
 
 func (s tampered) SendMsg(m any) error {
 	if f := s.w.tamper.Load(); f != nil {
-		if err := (*f)(m.(*shufflev1.FetchResponse)); err != nil {
+		msg, ok := m.(*frame.Loose)
+		if !ok {
+			msg = &frame.Loose{Head: m.(*shufflev1.FetchResponse)}
+		}
+		if err := (*f)(msg.Head.(*shufflev1.FetchResponse), msg); err != nil {
 			return err
 		}
 	}
@@ -140,7 +146,7 @@ func slice(t testing.TB, r runs.Range) []byte {
 func client(t testing.TB, own *worker, cfg Config) *Client {
 	conns := NewConns(grpc.WithTransportCredentials(insecure.NewCredentials()))
 	t.Cleanup(func() { conns.Close() })
-	cfg.Worker, cfg.Lookup, cfg.Conn = "reader", func(string, uint32, uint32, uint32) (string, bool) { return "", false }, conns.Get
+	cfg.Worker, cfg.Lookup, cfg.Routes = "reader", func(string, uint32, uint32, uint32) (string, bool) { return "", false }, conns.Routes
 	if own != nil {
 		cfg.Worker, cfg.Lookup = own.name, own.lookup
 	}
@@ -213,6 +219,14 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// flip changes a bit of a body on its way.
+func flip(msg *frame.Loose, at int) {
+	b := msg.Body.Materialize()
+	b[at] ^= 4
+	msg.Free()
+	msg.Body = append(msg.Body, mem.SliceBuffer(b))
+}
+
 // TestResume breaks streams at random frames, in each of the ways they break.
 func TestResume(t *testing.T) {
 	for seed := range uint64(10) {
@@ -220,10 +234,11 @@ func TestResume(t *testing.T) {
 		w := start(t, "a", r, []uint32{0, 1, 2, 3}, 2, 400_000)
 		var mu sync.Mutex
 		var sent, breaks int
-		tamper := func(m *shufflev1.FetchResponse) error {
+		flipped := false
+		tamper := func(m *shufflev1.FetchResponse, msg *frame.Loose) error {
 			mu.Lock()
 			defer mu.Unlock()
-			sent += len(m.GetBody())
+			sent += msg.Body.Len()
 			if r.IntN(4) > 0 {
 				return nil
 			}
@@ -232,15 +247,15 @@ func TestResume(t *testing.T) {
 			case 0:
 				return status.Error(codes.Unavailable, "broken off")
 			case 1: // damage on the way
-				if len(m.Body) > 0 {
-					m.Body = slices.Clone(m.Body)
-					m.Body[r.IntN(len(m.Body))] ^= 4
+				if !flipped && msg.Body.Len() > 0 { // a run that is damaged twice is so at its producer
+					flip(msg, r.IntN(msg.Body.Len()))
+					flipped = true
 				}
 			case 2: // a frame that is not due
 				m.Run += 2
-			case 3:
+			case 3: // the end, too early
 				m.End = true
-				m.Body, m.Crc = nil, 0
+				msg.Free()
 			}
 			return nil
 		}
@@ -367,7 +382,7 @@ func damage(t *testing.T, path string, f func([]byte)) {
 func TestStalledProducer(t *testing.T) {
 	w := start(t, "a", rand.New(rand.NewPCG(5, 5)), []uint32{0}, 1, 5000)
 	release := make(chan struct{})
-	tamper := func(*shufflev1.FetchResponse) error { <-release; return nil }
+	tamper := func(*shufflev1.FetchResponse, *frame.Loose) error { <-release; return nil }
 	w.tamper.Store(&tamper)
 	c := client(t, nil, Config{Tries: 2, Stall: 20 * time.Millisecond})
 	_, err := c.Fetch(t.Context(), request(t, 0, 1<<30, w))
@@ -394,7 +409,7 @@ func TestCancel(t *testing.T) {
 	w := start(t, "a", rand.New(rand.NewPCG(7, 7)), []uint32{0, 1}, 1, 500_000)
 	stop := errors.New("stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	tamper := func(*shufflev1.FetchResponse) error { cancel(stop); return nil }
+	tamper := func(*shufflev1.FetchResponse, *frame.Loose) error { cancel(stop); return nil }
 	w.tamper.Store(&tamper)
 	q := request(t, 0, 1<<30, w)
 	q.Progress = func(int64) { <-ctx.Done() }

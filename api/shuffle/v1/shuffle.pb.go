@@ -163,8 +163,8 @@ type FetchResponse struct {
 	End bool `protobuf:"varint,3,opt,name=end,proto3" json:"end,omitempty"`
 	// The run is not here: never was, released, or unreadable. Nothing else of it follows.
 	Missing string `protobuf:"bytes,4,opt,name=missing,proto3" json:"missing,omitempty"`
-	// CRC32C of body.
-	Crc           uint32 `protobuf:"fixed32,5,opt,name=crc,proto3" json:"crc,omitempty"`
+	// Where in the range body begins: a frame that is not the next one is noticed.
+	At            uint64 `protobuf:"varint,5,opt,name=at,proto3" json:"at,omitempty"`
 	Body          []byte `protobuf:"bytes,15,opt,name=body,proto3" json:"body,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -228,9 +228,9 @@ func (x *FetchResponse) GetMissing() string {
 	return ""
 }
 
-func (x *FetchResponse) GetCrc() uint32 {
+func (x *FetchResponse) GetAt() uint64 {
 	if x != nil {
-		return x.Crc
+		return x.At
 	}
 	return 0
 }
@@ -256,13 +256,13 @@ const file_api_shuffle_v1_shuffle_proto_rawDesc = "" +
 	"\bRunRange\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\rR\x04task\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x12\n" +
-	"\x04skip\x18\x03 \x01(\x04R\x04skip\"\x96\x01\n" +
+	"\x04skip\x18\x03 \x01(\x04R\x04skip\"\x94\x01\n" +
 	"\rFetchResponse\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\rR\x03run\x12!\n" +
 	"\frange_length\x18\x02 \x01(\x04R\vrangeLength\x12\x10\n" +
 	"\x03end\x18\x03 \x01(\bR\x03end\x12\x18\n" +
-	"\amissing\x18\x04 \x01(\tR\amissing\x12\x10\n" +
-	"\x03crc\x18\x05 \x01(\aR\x03crc\x12\x12\n" +
+	"\amissing\x18\x04 \x01(\tR\amissing\x12\x0e\n" +
+	"\x02at\x18\x05 \x01(\x04R\x02at\x12\x12\n" +
 	"\x04body\x18\x0f \x01(\fR\x04body2P\n" +
 	"\x0eShuffleService\x12>\n" +
 	"\x05Fetch\x12\x18.shuffle.v1.FetchRequest\x1a\x19.shuffle.v1.FetchResponse0\x01B1Z/github.com/mrctl/mrctl/api/shuffle/v1;shufflev1b\x06proto3"

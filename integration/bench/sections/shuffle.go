@@ -68,7 +68,7 @@ func openShuffle(_ context.Context, dir, kind, addr, secret string) (reader, err
 	}
 	f := &fetcher{conns: shuffle.NewConns(grpc.WithTransportCredentials(creds)), dir: dir}
 	f.client = shuffle.NewClient(shuffle.Config{
-		Worker: "reader", Conn: f.conns.Get,
+		Worker: "reader", Routes: f.conns.Routes,
 		Lookup: func(string, uint32, uint32, uint32) (string, bool) { return "", false },
 	})
 	f.source = &sessionv1.Source{Worker: "producer", Addr: addr}

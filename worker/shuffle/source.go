@@ -1,0 +1,30 @@
+package shuffle
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+)
+
+// lanes is over how many streams at most a reader takes the runs of one producer. Each has a connection of its own: what
+// HTTP/2 and TLS cost a connection is done by one thread at either end, and two of them are what a reader keeps up with.
+const lanes = 2
+
+// source lands every run of source i, which is another worker's, or reports it lost.
+func (f *fetch) source(ctx context.Context, i int, src *sessionv1.Source) error {
+	g, ctx := errgroup.WithContext(ctx)
+	n := min(lanes, len(src.GetTasks()))
+	for at := range n {
+		part := &sessionv1.Source{Worker: src.GetWorker(), Addr: src.GetAddr()}
+		for j := at; j < len(src.GetTasks()); j += n {
+			part.Tasks = append(part.Tasks, src.GetTasks()[j])
+			part.Attempts = append(part.Attempts, src.GetAttempts()[j])
+		}
+		l := &lane{f: f, src: part, way: at, dir: scratchFile{dir: f.req.Scratch, name: fmt.Sprintf("fetch-%d-%d", i, at)}}
+		g.Go(func() error { return l.fetch(ctx) })
+	}
+	return g.Wait()
+}
