@@ -28,17 +28,19 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/frame"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/mtls"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/probe"
 )
 
 // Config is what a Server is made of. Store, Resolver and Listener are required; it must not be changed afterwards.
 type Config struct {
-	Store     storage.Store  // the cluster's root
-	Resolver  storage.Places // inputs and outputs of jobs
-	Listener  net.Listener   // closed by Run
-	Advertise string         // host:port others reach it at; empty: the listener's address
-	Lease     lease.Config   // Holder and Addr are filled in when empty
+	Store     storage.Store     // the cluster's root
+	Resolver  storage.Places    // inputs and outputs of jobs
+	Listener  net.Listener      // closed by Run
+	Advertise string            // host:port others reach it at; empty: the listener's address
+	TLS       *mtls.Credentials // for Listener; nil: plain text
+	Lease     lease.Config      // Holder and Addr are filled in when empty
 	Sched     sched.Config
 	// Heartbeat is how often workers report; default 2 s. A worker silent for 5 of them is lost.
 	Heartbeat time.Duration
@@ -97,6 +99,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, log: cfg.Log.Named("coordinator"), health: health.NewServer()}
 	s.grpc = grpc.NewServer(
+		grpc.Creds(cfg.TLS.Server()),
 		grpc.MaxRecvMsgSize(frame.MaxMessage),
 		grpc.WaitForHandlers(true), // nothing of the server is alive after Run
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}),

@@ -20,12 +20,12 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	shufflev1 "github.com/mrctl/mrctl/api/shuffle/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/mtls"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/dataset"
 	"github.com/mrctl/mrctl/worker/pluginhost"
@@ -43,6 +43,7 @@ type Config struct {
 	Slots     int            // attempts at once; 0: the number of CPUs
 	Memory    int64          // bytes for buffers of worker and plugins together; 0: 1 GiB
 	Labels    map[string]string
+	TLS       *mtls.Credentials // for Listener and whatever is dialled; nil: plain text
 	// Leader is an address to try before the lease is read; empty where it is not known.
 	Leader string
 	// Binaries are plugins that lie here already, by digest, checked by whoever names them.
@@ -134,9 +135,10 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a.host = pluginhost.New(pluginhost.Config{Dir: filepath.Join(cfg.Scratch, "plugins"), Store: cfg.Store, Binaries: cfg.Binaries, Log: a.log})
 	a.plans = dataset.NewPlans(cfg.Store)
-	a.conns = shuffle.NewConns(grpc.WithTransportCredentials(insecure.NewCredentials()))
+	a.conns = shuffle.NewConns(grpc.WithTransportCredentials(cfg.TLS.Client()))
 	a.fetch = shuffle.NewClient(shuffle.Config{Worker: a.id, Lookup: a.lookup, Routes: a.conns.Routes, Log: a.log})
-	a.grpc = grpc.NewServer(append(shuffle.ServerOptions(), grpc.WaitForHandlers(true))...) // nothing of it is alive after Run
+	a.grpc = grpc.NewServer(append(shuffle.ServerOptions(), grpc.Creds(cfg.TLS.Server()),
+		grpc.WaitForHandlers(true))...) // nothing of it is alive after Run
 	shufflev1.RegisterShuffleServiceServer(a.grpc, shuffle.NewServer(a.lookup))
 	return a, nil
 }

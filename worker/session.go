@@ -11,7 +11,6 @@ import (
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
@@ -72,7 +71,7 @@ func (a *Agent) findLeader(ctx context.Context) (string, error) {
 // attach is one session with a leader: register, then orders down, reports and heartbeats up.
 func (a *Agent) attach(ctx context.Context, addr string) error {
 	conn, err := grpc.NewClient("passthrough:///"+addr,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(a.cfg.TLS.Client()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(frame.MaxMessage)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 10 * time.Second, PermitWithoutStream: true}))
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	controlv1 "github.com/mrctl/mrctl/api/control/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/mtls"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/locate"
 )
@@ -27,7 +27,8 @@ type cluster struct {
 	uri      string
 	store    storage.Store
 	resolver *locate.Resolver
-	recheck  time.Duration // how often a silent stream is checked against the lease; 0: leaseCheck
+	tls      *mtls.Credentials // between its processes and with us; nil: plain text
+	recheck  time.Duration     // how often a silent stream is checked against the lease; 0: leaseCheck
 
 	mu   sync.Mutex
 	addr string // guarded by mu; of conn
@@ -41,10 +42,19 @@ func openCluster(c *cli.Context) (*cluster, error) {
 		return nil, next(errs.New(errs.Invalid, "%s: which cluster?", c.Command.Name),
 			"name its store with --store or MRCTL_STORE")
 	}
-	return openStore(c, uri)
+	credentials, err := credentialsOf(c)
+	if err != nil {
+		return nil, err
+	}
+	cl, err := openStore(c, uri)
+	if err != nil {
+		return nil, err
+	}
+	cl.tls = credentials
+	return cl, nil
 }
 
-// openStore opens a store by its URI.
+// openStore opens a store by its URI. Who leads there is reached in plain text, as for a run of one's own.
 func openStore(c *cli.Context, uri string) (*cluster, error) {
 	uri, err := absolute(uri)
 	if err != nil {
@@ -87,7 +97,7 @@ func (cl *cluster) leader(ctx context.Context) (controlv1.ControlServiceClient, 
 		return controlv1.NewControlServiceClient(cl.conn), lease, nil
 	}
 	conn, err := grpc.NewClient("passthrough:///"+lease.Addr, // no resolver: the address is one, and proxies see nothing of it
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy(),
+		grpc.WithTransportCredentials(cl.tls.Client()), grpc.WithNoProxy(),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)))
 	if err != nil {
 		return nil, lease, errs.E(errs.Unavailable, "dial leader", lease.Addr, err)

@@ -37,6 +37,9 @@ func listenAnd(cfg coordinatorConfig, create func(coordinatorConfig) (runner, er
 		return nil, "", err
 	}
 	cfg.Listener, cfg.Advertise = l, l.Addr().String()
+	if err := servesAs(cfg.TLS, cfg.Advertise); err != nil {
+		return nil, "", errors.Join(err, l.Close())
+	}
 	r, err := create(cfg)
 	if err != nil {
 		return nil, "", errors.Join(err, l.Close())

@@ -104,6 +104,9 @@ const (
 	flagStore    = "store"
 	flagConfig   = "config"
 	flagEndpoint = "s3-endpoint"
+	flagTLSCert  = "tls-cert"
+	flagTLSKey   = "tls-key"
+	flagTLSCA    = "tls-ca"
 	flagJSON     = "json"
 	flagLogLevel = "log-level"
 	flagQuiet    = "quiet"
@@ -130,6 +133,9 @@ Exit codes: 0 done, 1 the job failed, 2 wrong usage or job, 3 cluster or store u
 			&cli.StringFlag{Name: flagStore, EnvVars: []string{"MRCTL_STORE"}, Usage: "where the cluster keeps its records: a folder or s3://bucket/prefix", DefaultText: "a folder of its own for each run"},
 			&cli.StringFlag{Name: flagConfig, EnvVars: []string{"MRCTL_CONFIG"}, Usage: "`FILE` that says which bucket is reached how", DefaultText: "mrctl/config.yaml in the user's config folder, if it is there"},
 			&cli.StringFlag{Name: flagEndpoint, EnvVars: []string{"MRCTL_S3_ENDPOINT"}, Usage: "`URL` of the S3 server for buckets the config does not name"},
+			&cli.StringFlag{Name: flagTLSCert, EnvVars: []string{"MRCTL_TLS_CERT"}, Usage: "`FILE` with this process's certificate, for a cluster that uses TLS"},
+			&cli.StringFlag{Name: flagTLSKey, EnvVars: []string{"MRCTL_TLS_KEY"}, Usage: "`FILE` with its private key"},
+			&cli.StringFlag{Name: flagTLSCA, EnvVars: []string{"MRCTL_TLS_CA"}, Usage: "`FILE` with the certificate that all certificates of the cluster are signed by"},
 			&cli.BoolFlag{Name: flagJSON, Usage: "write for machines: JSON on stdout"},
 			&cli.StringFlag{Name: flagLogLevel, EnvVars: []string{"MRCTL_LOG_LEVEL"}, Usage: "debug, info, warn or error", DefaultText: "warn; info when serving"},
 			&cli.BoolFlag{Name: flagQuiet, Aliases: []string{"q"}, Usage: "no progress on stderr"},

@@ -92,7 +92,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	ctx, fail := context.WithCancelCause(c.Context)
 	defer fail(nil)
 	stop, err := p.embed(fail, workerConfig{
-		coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver,
+		coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver, TLS: room.cluster.tls,
 			Stall: c.Duration("stall"), Private: room.own != nil, Log: log, Version: versionText()},
 		Scratch: filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory, Profile: profiles, Binaries: o.binaries,
 	})

@@ -25,7 +25,7 @@ func (p *program) serveCommand() *cli.Command {
 	address := []cli.Flag{
 		&cli.StringFlag{Name: "listen", Value: "127.0.0.1:0", Usage: "`HOST:PORT`; port 0 is any free one"},
 		&cli.StringFlag{Name: "advertise", Usage: "`HOST:PORT` at which other machines reach it", DefaultText: "where it listens"},
-		&cli.BoolFlag{Name: "insecure", Usage: "listen beyond this machine, in plain text and for anybody"},
+		&cli.BoolFlag{Name: "insecure", Usage: "listen beyond this machine without TLS: in plain text and for anybody"},
 	}
 	election := &cli.DurationFlag{Name: "lease-ttl", Usage: "another coordinator takes over when the leader has been silent for `TIME`", DefaultText: "15s"}
 	work := []cli.Flag{
@@ -44,7 +44,7 @@ with a coordinator.`,
 		Subcommands: []*cli.Command{
 			{
 				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: append(address[:3:3], election, stallFlag()),
-				Description: "  mrctl serve coordinator --store s3://cluster/mrctl --listen 10.0.0.5:7070 --insecure",
+				Description: "  mrctl serve coordinator --store s3://cluster/mrctl --listen 10.0.0.5:7070 --tls-cert FILE --tls-key FILE --tls-ca FILE",
 				Action:      func(c *cli.Context) error { return p.serve(c, true, false) },
 			},
 			{
@@ -73,7 +73,11 @@ func (p *program) serve(c *cli.Context, coordinator, worker bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := checkListen(c.String("listen"), c.Bool("insecure")); err != nil {
+	tls := c.String(flagTLSCert) != ""
+	if tls && c.Bool("insecure") {
+		return errs.New(errs.Invalid, "--insecure and --%s: it is one or the other", flagTLSCert)
+	}
+	if err := checkListen(c.String("listen"), c.Bool("insecure") || tls); err != nil {
 		return err
 	}
 	log, err := newLog(c, p.stderr, zapcore.InfoLevel)
@@ -85,7 +89,7 @@ func (p *program) serve(c *cli.Context, coordinator, worker bool) (err error) {
 		return err
 	}
 	defer cl.close()
-	base := coordinatorConfig{Store: cl.store, Resolver: cl.resolver, LeaseTTL: c.Duration("lease-ttl"), Stall: c.Duration("stall"), Log: log, Version: versionText()}
+	base := coordinatorConfig{Store: cl.store, Resolver: cl.resolver, TLS: cl.tls, LeaseTTL: c.Duration("lease-ttl"), Stall: c.Duration("stall"), Log: log, Version: versionText()}
 	var runners []runner
 	if coordinator {
 		r, err := p.listenServe(c, "coordinator", c.String("listen"), base, p.servers.coordinator)
@@ -133,8 +137,11 @@ func (p *program) listenServe(c *cli.Context, role, listen string, cfg coordinat
 	if cfg.Advertise, err = advertised(c.String("advertise"), l.Addr()); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	if err := servesAs(cfg.TLS, cfg.Advertise); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	cfg.Log = cfg.Log.With(zap.String("role", role))
-	cfg.Log.Info("serving", zap.String("addr", cfg.Advertise), zap.String("listen", l.Addr().String()),
+	cfg.Log.Info("serving", zap.String("addr", cfg.Advertise), zap.String("listen", l.Addr().String()), zap.Bool("tls", cfg.TLS != nil),
 		zap.String("store", c.String(flagStore)), zap.Int("pid", os.Getpid()), zap.String("version", cfg.Version))
 	r, err := create(cfg)
 	if err != nil {
@@ -143,20 +150,20 @@ func (p *program) listenServe(c *cli.Context, role, listen string, cfg coordinat
 	return r, nil
 }
 
-// checkListen refuses addresses beyond this machine unless plain text was asked for by name.
-func checkListen(listen string, insecure bool) error {
+// checkListen refuses addresses beyond this machine unless there is TLS, or plain text was asked for by name.
+func checkListen(listen string, allowed bool) error {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
 		return errs.E(errs.Invalid, "--listen", "", err)
 	}
-	if insecure || host == "localhost" {
+	if allowed || host == "localhost" {
 		return nil
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
 		return nil
 	}
 	return next(errs.New(errs.Invalid, "--listen %s: others could reach it, in plain text and with no questions asked", listen),
-		"listen on 127.0.0.1, or say --insecure where the network is trusted")
+		"give it certificates with --tls-cert, --tls-key and --tls-ca, listen on 127.0.0.1, or say --insecure where the network is trusted")
 }
 
 // advertised is the address that others are told. Listening everywhere, it is the first address of this machine that is

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/mrctl/mrctl/internal/mtls"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/locate"
 )
@@ -27,10 +28,11 @@ type coordinatorConfig struct {
 	Store     storage.Store    // the cluster's
 	Resolver  *locate.Resolver // how inputs and outputs are reached
 	Listener  net.Listener
-	Advertise string        // address at which others reach Listener
-	LeaseTTL  time.Duration // how long a dead leader is waited for; 0: the default
-	Stall     time.Duration // an attempt without progress for so long has failed; 0: the default
-	Private   bool          // the store was made for this process alone
+	Advertise string            // address at which others reach Listener
+	TLS       *mtls.Credentials // of the cluster; nil: plain text
+	LeaseTTL  time.Duration     // how long a dead leader is waited for; 0: the default
+	Stall     time.Duration     // an attempt without progress for so long has failed; 0: the default
+	Private   bool              // the store was made for this process alone
 	Log       *zap.Logger
 	Version   string
 }

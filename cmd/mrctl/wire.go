@@ -17,7 +17,7 @@ func main() {
 
 func newCoordinator(c coordinatorConfig) (runner, error) {
 	return coordinator.New(coordinator.Config{
-		Store: c.Store, Resolver: c.Resolver, Listener: c.Listener, Advertise: c.Advertise, Log: c.Log, Version: c.Version,
+		Store: c.Store, Resolver: c.Resolver, Listener: c.Listener, Advertise: c.Advertise, TLS: c.TLS, Log: c.Log, Version: c.Version,
 		Lease:     lease.Config{TTL: c.LeaseTTL},
 		Sched:     sched.Config{AttemptStall: c.Stall},
 		SkipProbe: c.Private,
@@ -26,7 +26,7 @@ func newCoordinator(c coordinatorConfig) (runner, error) {
 
 func newWorker(c workerConfig) (runner, error) {
 	return worker.New(worker.Config{
-		Store: c.Store, Resolver: c.Resolver, Listener: c.Listener, Advertise: c.Advertise, Log: c.Log, Version: c.Version,
+		Store: c.Store, Resolver: c.Resolver, Listener: c.Listener, Advertise: c.Advertise, TLS: c.TLS, Log: c.Log, Version: c.Version,
 		Scratch: c.Scratch, Slots: c.Slots, Memory: c.Memory, Labels: c.Labels, Leader: c.Leader, Profile: c.Profile, Binaries: c.Binaries,
 	})
 }
