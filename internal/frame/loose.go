@@ -27,7 +27,7 @@ func (l *Loose) Free() {
 
 // marshal takes references of its own to the body: the caller's stay the caller's.
 func (l *Loose) marshal() (mem.BufferSlice, error) {
-	head, err := proto.Marshal(l.Head)
+	head, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, 0, 64), l.Head) // with room for the body's own head
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,8 @@ func (p *pool) Get(n int) *[]byte {
 func (p *pool) Put(b *[]byte) {
 	for i, size := range sizes {
 		if cap(*b) == size {
-			p.free[i].Put(b)
+			p.free[i].Put(b) // it is another's from here on
+			return
 		}
 	}
 }

@@ -51,9 +51,9 @@ func (l *lane) take(m *shufflev1.FetchResponse, body mem.BufferSlice) error {
 		l.land = newLanding(l, int64(m.GetRangeLength()))
 	}
 	to, size := l.land, body.Len()
-	if n := m.GetRangeLength(); n != 0 && int64(n) != to.length {
-		l.drop() // begin this run again
-		return errs.New(errs.Corrupt, "a run of %d bytes, then of %d", to.length, n)
+	if n := m.GetRangeLength(); n != 0 && n != uint64(to.length) {
+		why := fmt.Sprintf("its length changed from %d to %d bytes", to.length, n)
+		return errs.E(errs.Corrupt, "fetch", "", &runs.CorruptError{Name: to.name, Partition: int(l.f.req.Partition), Block: -1, Why: why})
 	}
 	if m.GetAt() != uint64(to.at) || to.at+int64(size) > to.length || m.GetEnd() != (to.at+int64(size) == to.length) {
 		return errs.New(errs.Corrupt, "a frame of bytes %d+%d (end: %v) of a run of %d where %d was due", m.GetAt(), size, m.GetEnd(), to.length, to.at)

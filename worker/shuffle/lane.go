@@ -48,7 +48,7 @@ func (f fatal) Unwrap() error { return f.error }
 func (l *lane) fetch(ctx context.Context) (err error) {
 	defer func() {
 		l.drop()
-		l.f.pace.note(l, l.meter.average())
+		l.f.pace.note(l, l.meter.read())
 		if closeErr := l.dir.close(); err == nil {
 			err = closeErr
 		}
@@ -170,7 +170,7 @@ func (l *lane) watch(ctx context.Context, give context.CancelCauseFunc) {
 	stall := l.f.c.cfg.Stall
 	tick := time.NewTicker(max(stall/paceTicks, 1))
 	defer tick.Stop()
-	before, strikes := l.meter.read(), 0
+	past := window{l.meter.read()}
 	for {
 		select {
 		case <-ctx.Done():
@@ -182,13 +182,8 @@ func (l *lane) watch(ctx context.Context, give context.CancelCauseFunc) {
 			give(errs.New(errs.Unavailable, "nothing came for %v", stall))
 			return
 		}
-		rate, telling := now.since(before, stall/paceTicks)
-		before = now
-		if !telling || !l.f.pace.slow(l, rate) {
-			strikes = 0
-			continue
-		}
-		if strikes++; strikes >= slowStrikes && l.slow < maxSlow {
+		came := past.slide(now)
+		if l.f.pace.slow(l, came) && came.waited >= 2*stall/paceTicks && l.slow < maxSlow {
 			give(errSlow)
 			return
 		}

@@ -6,64 +6,82 @@ import (
 	"time"
 )
 
-// What makes a stream slow. A stream is looked at paceTicks times in Config.Stall; it is slow when slowStrikes looks in a
-// row found it slowFactor times slower than half of its peers. The factor is far above what sharing a link unfairly or
-// landing on disk makes of equals.
+// What makes a stream slow. It is looked at paceTicks times in Config.Stall, each time at what came during the last
+// paceWindow looks. That is slow if it is slowLag bytes behind what slowFactor times less than its peers bring would be.
+// The factor is far above what sharing a link unfairly makes of equals; the lag is some frames, as frames come whole.
 const (
-	paceTicks   = 10
-	slowStrikes = 2
-	slowFactor  = 8
+	paceTicks  = 10
+	paceWindow = 5
+	slowFactor = 8
+	slowLag    = 4 * bodySize
 )
+
+// reading is what came of a lane's streams in some time, or until some moment.
+type reading struct {
+	bytes   int64
+	waited  time.Duration // for them, by the reader
+	silence time.Duration // of the wait that is on
+}
+
+// rate is bytes a second of waiting.
+func (r reading) rate() float64 { return float64(r.bytes) / max(r.waited, 1).Seconds() }
 
 // pace compares the streams of one fetch. The zero value is ready; it is safe for concurrent use.
 type pace struct {
 	mu    sync.Mutex
-	rates map[*lane]float64 // guarded by mu; bytes a second of the last look, or of the whole where it has ended
+	rates map[*lane]float64 // guarded by mu; of the last look, or of the whole where the lane has ended
 }
 
-// note says how fast a stream is, in bytes a second.
-func (p *pace) note(l *lane, rate float64) {
+// note says what came of a lane.
+func (p *pace) note(l *lane, came reading) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.rates == nil {
 		p.rates = map[*lane]float64{}
 	}
-	p.rates[l] = rate
+	p.rates[l] = came.rate()
 }
 
-// slow notes the rate of a stream and tells whether its peers are far faster.
-func (p *pace) slow(l *lane, rate float64) bool {
-	p.note(l, rate)
+// slow notes what came of a lane and tells whether half of the others are far faster.
+func (p *pace) slow(l *lane, came reading) bool {
+	p.note(l, came)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var peers []float64
-	for other, r := range p.rates {
+	for other, rate := range p.rates {
 		if other != l {
-			peers = append(peers, r)
+			peers = append(peers, rate)
 		}
 	}
 	if len(peers) == 0 {
 		return false
 	}
 	slices.Sort(peers)
-	return rate*slowFactor < peers[len(peers)/2]
+	least := peers[len(peers)/2] / slowFactor * came.waited.Seconds()
+	return float64(came.bytes+slowLag) < least
 }
 
-// meter measures one lane's streams: bytes, and the time spent waiting for them. Time that the reader spends on landing
-// them does not make a stream slow. It is safe for concurrent use.
+// window holds readings of the last looks, oldest first.
+type window []reading
+
+// slide takes a new reading and gives what came since the oldest one.
+func (w *window) slide(now reading) reading {
+	first := (*w)[0]
+	*w = append(*w, now)
+	if len(*w) > paceWindow {
+		*w = slices.Delete(*w, 0, 1)
+	}
+	return reading{bytes: now.bytes - first.bytes, waited: now.waited - first.waited}
+}
+
+// meter measures one lane's streams. Time that the reader spends on landing bytes is not waited for them, so it makes no
+// stream slow. The zero value is ready; it is safe for concurrent use.
 type meter struct {
 	mu      sync.Mutex
 	waiting bool          // guarded by mu
 	from    time.Time     // guarded by mu; since when, if waiting
 	bytes   int64         // guarded by mu
 	waited  time.Duration // guarded by mu; before from
-}
-
-// reading is the state of a meter at one moment.
-type reading struct {
-	bytes   int64
-	waited  time.Duration
-	silence time.Duration // of the present wait
 }
 
 // begin starts a wait, or a new one in place of the one that is on.
@@ -82,6 +100,7 @@ func (m *meter) end(bytes int) {
 	m.bytes += int64(bytes)
 }
 
+// read gives everything until now.
 func (m *meter) read() reading {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -91,16 +110,4 @@ func (m *meter) read() reading {
 		r.waited += r.silence
 	}
 	return r
-}
-
-// average is bytes a second of waiting, over all that was measured.
-func (m *meter) average() float64 {
-	rate, _ := m.read().since(reading{}, 0)
-	return rate
-}
-
-// since is bytes a second of waiting between two readings. It is telling when the reader waited for half of the period.
-func (r reading) since(before reading, period time.Duration) (rate float64, telling bool) {
-	waited := r.waited - before.waited
-	return float64(r.bytes-before.bytes) / max(waited, 1).Seconds(), waited >= period/2
 }

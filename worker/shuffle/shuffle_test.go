@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
@@ -93,20 +94,27 @@ func start(t testing.TB, name string, r *rand.Rand, tasks []uint32, parts, size 
 		}
 		w.paths[task] = path
 	}
+	w.serve(t)
+	return w
+}
+
+// serve starts the worker's server, with o beside the usual options.
+func (w *worker) serve(t testing.TB, o ...grpc.ServerOption) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.addr = l.Addr().String()
-	w.server = grpc.NewServer(append(ServerOptions(), grpc.StreamInterceptor(
+	server := grpc.NewServer(append(append(ServerOptions(), o...), grpc.StreamInterceptor(
 		func(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 			return handler(srv, tampered{ss, w})
 		}))...)
-	shufflev1.RegisterShuffleServiceServer(w.server, NewServer(w.lookup))
+	shufflev1.RegisterShuffleServiceServer(server, NewServer(w.lookup))
 	served := make(chan struct{})
-	go func() { w.server.Serve(l); close(served) }()
-	t.Cleanup(func() { w.server.Stop(); <-served })
-	return w
+	go func() { server.Serve(l); close(served) }()
+	t.Cleanup(func() { server.Stop(); <-served })
+	w.server = server
 }
 
 func (w *worker) source() *sessionv1.Source {
@@ -144,7 +152,11 @@ func slice(t testing.TB, r runs.Range) []byte {
 }
 
 func client(t testing.TB, own *worker, cfg Config) *Client {
-	conns := NewConns(grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return clientWith(t, insecure.NewCredentials(), own, cfg)
+}
+
+func clientWith(t testing.TB, creds credentials.TransportCredentials, own *worker, cfg Config) *Client {
+	conns := NewConns(grpc.WithTransportCredentials(creds))
 	t.Cleanup(func() { conns.Close() })
 	cfg.Worker, cfg.Lookup, cfg.Routes = "reader", func(string, uint32, uint32, uint32) (string, bool) { return "", false }, conns.Routes
 	if own != nil {
