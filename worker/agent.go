@@ -29,6 +29,7 @@ import (
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/dataset"
 	"github.com/mrctl/mrctl/worker/pluginhost"
+	"github.com/mrctl/mrctl/worker/runs"
 	"github.com/mrctl/mrctl/worker/shuffle"
 )
 
@@ -44,6 +45,8 @@ type Config struct {
 	Memory    int64          // bytes for buffers of worker and plugins together; 0: 1 GiB
 	Labels    map[string]string
 	TLS       *mtls.Credentials // for Listener and whatever is dialled; nil: plain text
+	// RunCodec compresses the runs that maps leave: auto, none, lz4 or zstd. "": auto, which is none on loopback, else lz4.
+	RunCodec string
 	// Leader is an address to try before the lease is read; empty where it is not known.
 	Leader string
 	// Binaries are plugins that lie here already, by digest, checked by whoever names them.
@@ -81,11 +84,12 @@ func (c Config) withDefaults() (Config, error) {
 
 // Agent is one worker. A non-nil Agent is ready to Run, once.
 type Agent struct {
-	cfg  Config
-	id   string // one process incarnation
-	log  *zap.Logger
-	host *pluginhost.Host
-	grpc *grpc.Server
+	cfg   Config
+	id    string // one process incarnation
+	log   *zap.Logger
+	codec runs.Codec // of runs
+	host  *pluginhost.Host
+	grpc  *grpc.Server
 	// What attempts share: plans read, runs fetched from other workers.
 	plans *dataset.Plans
 	fetch *shuffle.Client
@@ -128,8 +132,12 @@ func New(cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	packing, err := runCodec(cfg.RunCodec, cfg.Advertise)
+	if err != nil {
+		return nil, err
+	}
 	a := &Agent{
-		cfg: cfg, id: ledger.NewIncarnation(), log: cfg.Log.Named("worker"),
+		cfg: cfg, codec: packing, id: ledger.NewIncarnation(), log: cfg.Log.Named("worker"),
 		attempts: map[attemptKey]*attempt{}, reports: map[attemptKey]*sessionv1.Report{},
 		held: map[attemptKey]heldRun{}, jobs: map[string]*job{}, changed: make(chan struct{}, 1),
 	}

@@ -32,6 +32,7 @@ func (p *program) serveCommand() *cli.Command {
 		&cli.StringFlag{Name: "scratch", Usage: "`DIR` for what a worker writes while it works", DefaultText: "a new one in the cache folder"},
 		&cli.IntFlag{Name: "slots", Usage: "`N` tasks at a time", DefaultText: "the number of cores"},
 		&cli.StringFlag{Name: "memory", Usage: "hold at most `BYTES`, such as 256MiB, 1GiB or 25%", DefaultText: defaultMemory + " of this machine's"},
+		&cli.StringFlag{Name: "run-codec", Usage: "compress what goes to other workers: auto, none, lz4 or zstd", DefaultText: "auto: none on 127.0.0.1, else lz4"},
 		&cli.StringSliceFlag{Name: "label", Usage: "`NAME=VALUE` shown with the worker; may be given again"},
 	}
 	return &cli.Command{
@@ -110,7 +111,7 @@ func (p *program) serve(c *cli.Context, coordinator, worker bool) (err error) {
 			listen = net.JoinHostPort(host, "0")
 		}
 		r, err := p.listenServe(c, "worker", listen, base, func(cc coordinatorConfig) (runner, error) {
-			return p.servers.worker(workerConfig{coordinatorConfig: cc, Scratch: scratch, Slots: slots, Memory: memory, Labels: labels})
+			return p.servers.worker(workerConfig{coordinatorConfig: cc, Scratch: scratch, Slots: slots, Memory: memory, Labels: labels, RunCodec: c.String("run-codec")})
 		})
 		if err != nil {
 			return err

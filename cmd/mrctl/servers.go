@@ -45,6 +45,7 @@ type workerConfig struct {
 	Slots    int    // attempts at a time
 	Memory   int64  // bytes, over the worker and its plugins
 	Labels   map[string]string
+	RunCodec string            // of the runs that maps leave; "": the default
 	Binaries map[string]string // plugins that lie here and have been checked, by digest
 	Profile  string            // folder for CPU profiles, or ""
 }

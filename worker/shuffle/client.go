@@ -96,13 +96,13 @@ func (c *Client) Fetch(ctx context.Context, req Request) (Fetched, error) {
 	f := &fetch{c: c, req: req}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.cfg.Streams)
-	for i, src := range req.Sources {
+	for _, src := range req.Sources {
 		g.Go(func() error {
 			if src.GetWorker() == c.cfg.Worker {
 				f.local(src)
 				return nil
 			}
-			return f.source(ctx, i, src)
+			return f.source(ctx, src)
 		})
 	}
 	err := g.Wait()

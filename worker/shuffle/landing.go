@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 
 	"google.golang.org/grpc/mem"
 
@@ -117,7 +116,10 @@ func (l *landing) finish() (runs.Range, error) {
 		r.Totals = totals
 	}
 	if l.mem == nil {
-		r.Path, r.Off = l.file.path(), l.off
+		r.Off = l.off
+		if l.length > 0 {
+			r.Path = l.file.f.Name()
+		}
 	}
 	return r, nil
 }
@@ -130,30 +132,28 @@ func (l *landing) drop() {
 	}
 }
 
-// scratchFile is where the sections of one producer land that memory has no room for, one after the other.
+// scratchFile is where the sections of one lane land that memory has no room for, one after the other.
 type scratchFile struct {
-	dir, name string
-	f         *os.File
-	at        int64
+	dir string
+	f   *os.File // nil until something lands
+	at  int64
 }
-
-func (s *scratchFile) path() string { return filepath.Join(s.dir, s.name) }
 
 func (s *scratchFile) write(b []byte) error {
 	if s.f == nil {
 		if err := os.MkdirAll(s.dir, 0o700); err != nil {
 			return runs.DiskError("make scratch", s.dir, err)
 		}
-		f, err := os.Create(s.path())
+		f, err := os.CreateTemp(s.dir, "fetch-") // a reduce may fetch more than once
 		if err != nil {
-			return runs.DiskError("create", s.path(), err)
+			return runs.DiskError("create in", s.dir, err)
 		}
 		s.f = f
 	}
 	n, err := s.f.Write(b)
 	s.at += int64(n)
 	if err != nil {
-		return runs.DiskError("write", s.path(), err)
+		return runs.DiskError("write", s.f.Name(), err)
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func (s *scratchFile) close() error {
 		return nil
 	}
 	if err := s.f.Close(); err != nil {
-		return runs.DiskError("close", s.path(), err)
+		return runs.DiskError("close", s.f.Name(), err)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package shuffle
 
 import (
 	"context"
-	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,8 +12,8 @@ import (
 // HTTP/2 and TLS cost a connection is done by one thread at either end, and two of them are what a reader keeps up with.
 const lanes = 2
 
-// source lands every run of source i, which is another worker's, or reports it lost.
-func (f *fetch) source(ctx context.Context, i int, src *sessionv1.Source) error {
+// source lands every run of a source that is another worker's, or reports it lost.
+func (f *fetch) source(ctx context.Context, src *sessionv1.Source) error {
 	g, ctx := errgroup.WithContext(ctx)
 	n := min(lanes, len(src.GetTasks()))
 	for at := range n {
@@ -23,7 +22,7 @@ func (f *fetch) source(ctx context.Context, i int, src *sessionv1.Source) error 
 			part.Tasks = append(part.Tasks, src.GetTasks()[j])
 			part.Attempts = append(part.Attempts, src.GetAttempts()[j])
 		}
-		l := &lane{f: f, src: part, way: at, dir: scratchFile{dir: f.req.Scratch, name: fmt.Sprintf("fetch-%d-%d", i, at)}}
+		l := &lane{f: f, src: part, way: at, dir: scratchFile{dir: f.req.Scratch}}
 		g.Go(func() error { return l.fetch(ctx) })
 	}
 	return g.Wait()
