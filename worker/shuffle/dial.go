@@ -25,6 +25,7 @@ const (
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		experimental.WithBufferPool(frame.Pool),
+		grpc.WithNoProxy(), // workers are reached directly or not at all
 		grpc.WithInitialWindowSize(streamWindow), grpc.WithInitialConnWindowSize(connWindow),
 		grpc.WithReadBufferSize(socketBuffer), grpc.WithWriteBufferSize(socketBuffer),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(frame.MaxMessage), grpc.MaxCallSendMsgSize(frame.MaxMessage)),
