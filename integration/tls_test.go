@@ -39,6 +39,9 @@ func TestClusterWithTLS(t *testing.T) {
 		if err != nil || r.Code != 3 || !strings.Contains(r.Err, "leader") {
 			t.Errorf("%s: exit %d, %v\n%s", name, r.Code, err, r.Err)
 		}
+		if strings.Contains(r.Err, "--tls-cert") != (env == nil) {
+			t.Errorf("%s is told\n%s", name, r.Err)
+		}
 	}
 
 	out := filepath.Join(dir, "out")

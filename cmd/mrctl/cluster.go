@@ -141,6 +141,9 @@ func (cl *cluster) askFor(ctx context.Context, tries int, call func(context.Cont
 		client, lease, err := cl.leader(ctx)
 		if err == nil {
 			err = callError(ctx, "ask leader", lease.Addr, call(ctx, client))
+			if cl.tls == nil && errs.Is(err, errs.Unavailable) { // what TLS says to plain text is the end of the connection
+				err = next(err, "mrctl doctor says what cannot be reached; a cluster with TLS wants --%s, --%s and --%s", flagTLSCert, flagTLSKey, flagTLSCA)
+			}
 		}
 		if err == nil || !passing(err) || try+1 >= tries {
 			return err
