@@ -101,8 +101,12 @@ type Lose struct {
 // Drain says that a worker takes no more attempts; what runs there goes on.
 type Drain struct{ Worker WorkerID }
 
-// Progress says that an attempt moved on (records or bytes grew). It feeds the watchdog.
-type Progress struct{ ID AttemptID }
+// Progress says that an attempt moved on (records, bytes or runs grew). It feeds the watchdog. Landed is how many map
+// tasks' runs a reduce holds: one that holds them all waits for nobody.
+type Progress struct {
+	ID     AttemptID
+	Landed int
+}
 
 // Done ends an attempt well. For a reduce the winning record exists (this attempt's or another's).
 type Done struct {
@@ -170,8 +174,8 @@ func (Tick) event()         {}
 // Effect is what is to be done about it.
 type Effect interface{ effect() }
 
-// Start orders an attempt. Sources, for a reduce, say where the chosen output of each map task lies: Sources[i] for map i.
-// The slice is shared between orders: read only.
+// Start orders an attempt. Sources, for a reduce, say where the chosen output of each map task lies: Sources[i] for map
+// i, with no worker while there is none; Feed tells of those. The slice is shared between orders: read only.
 type Start struct {
 	Worker  WorkerID
 	ID      AttemptID
@@ -183,6 +187,21 @@ type Source struct {
 	Worker  WorkerID
 	Attempt int32
 	Digest  Digest
+}
+
+// Feed tells a running reduce where runs lie that it did not know of, or believed elsewhere. What it has landed already of
+// a map task it keeps, if the digest is the same. A source with no worker is gone and will be told of again. Sources may
+// repeat what was told before. The slice is shared between orders: read only.
+type Feed struct {
+	Worker  WorkerID
+	ID      AttemptID
+	Sources []SourceOf
+}
+
+// SourceOf is the source of one map task.
+type SourceOf struct {
+	Map int32
+	Source
 }
 
 // Stop orders an attempt to end; the worker answers with Stopped, Done or Fail.
@@ -219,6 +238,7 @@ type Note struct {
 }
 
 func (Start) effect()   {}
+func (Feed) effect()    {}
 func (Stop) effect()    {}
 func (Commit) effect()  {}
 func (End) effect()     {}
@@ -235,6 +255,9 @@ type Config struct {
 	MaxLosses    int           // a task lost with this many workers in a row is failed as their killer; default 8
 	StopGrace    time.Duration // a job told to end waits so long for its attempts to stop; default 10 s
 	StrayAfter   time.Duration // what a worker runs or holds of a job nobody admits is released after so long; default 1 min
+	// SlowStart is the share of a job's maps, up to 1, that must be done before its reduces may have slots that nobody
+	// else wants; default 0.5. At 1 they start when all maps are done.
+	SlowStart float64
 }
 
 // JobView is a snapshot of a job for people.

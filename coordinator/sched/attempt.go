@@ -11,7 +11,12 @@ type attempt struct {
 	task   *task // nil: the job has no such task
 	state  attemptState
 
-	moved    node[*attempt] // in Scheduler.silent while running
+	moved    node[*attempt] // in Scheduler.silent while running and not hungry
+	landed   int32          // of a reduce: map tasks whose runs it says it holds
+	isHungry bool           // see early.go; only judge writes it
+	hunger   node[*attempt] // in Scheduler.hungry while it is, on an active worker
+	yields   *timer         // set while the slot that it was to give up is waited for
+	untold   bool           // it may know other sources than this scheduler: tell it all
 	inWorker int
 	inJob    int
 }
@@ -28,7 +33,7 @@ func (a *attempt) current() bool { return a.task != nil && a.task.current == a }
 // occupy gives an attempt its slot.
 func (s *Scheduler) occupy(w *worker, id AttemptID) *attempt {
 	a := &attempt{id: id, worker: w}
-	a.moved.of = a
+	a.moved.of, a.hunger.of = a, a
 	w.attempts[id] = a
 	w.live.add(a)
 	s.settle(w)
@@ -50,6 +55,7 @@ func (s *Scheduler) attach(a *attempt, t *task) {
 	t.next = max(t.next, a.id.Attempt+1)
 	s.setTask(t, taskRunning)
 	s.listen(a)
+	s.judge(a)
 	s.touch(t.job)
 }
 
@@ -68,8 +74,12 @@ func (s *Scheduler) start(t *task, w *worker) {
 		order.Sources = j.sourceList()
 	}
 	s.emit(order)
-	s.noteAttempt(j, NoteAttemptStarted, a, "%d failed and %d lost before; slot %d of %d",
-		t.failures, t.lostBefore, w.busy(), w.slots)
+	early := ""
+	if a.isHungry {
+		early = fmt.Sprintf("; early, with %d of %d maps done", j.counts[Map][taskDone], len(j.tasks[Map]))
+	}
+	s.noteAttempt(j, NoteAttemptStarted, a, "%d failed and %d lost before; slot %d of %d%s",
+		t.failures, t.lostBefore, w.busy(), w.slots, early)
 }
 
 // adopt takes in an attempt that a joining worker runs: it goes on if it is of use, else it is told to stop.
@@ -95,6 +105,11 @@ func (s *Scheduler) adopt(a *attempt, j *job) {
 		return
 	}
 	s.attach(a, t)
+	if t.phase == Reduce {
+		a.untold = true
+		j.untold++
+		s.stir(j)
+	}
 	t.losses, t.setbacks = 0, 0 // it was not lost after all
 	s.noteAttempt(j, NoteAttemptAdopted, a, "found running; it goes on")
 }
@@ -105,7 +120,7 @@ func (s *Scheduler) stop(a *attempt, reason string) {
 		return
 	}
 	a.to(attemptStopping)
-	s.silent.remove(&a.moved)
+	s.leave(a)
 	a.worker.stopping++
 	s.settle(a.worker)
 	if a.current() {
@@ -113,6 +128,15 @@ func (s *Scheduler) stop(a *attempt, reason string) {
 	}
 	s.emit(Stop{Worker: a.worker.id, ID: a.id, Reason: reason})
 	s.noteAttempt(a.job, NoteAttemptStopping, a, "%s", reason)
+}
+
+// leave takes an attempt that no longer runs off the lists of those that do.
+func (s *Scheduler) leave(a *attempt) {
+	s.silent.remove(&a.moved)
+	if a.job != nil {
+		s.told(a)
+		s.judge(a)
+	}
 }
 
 // stopAll stops what runs of a job; the tasks are as if they had not been started.
@@ -134,7 +158,8 @@ func (s *Scheduler) finish(a *attempt, state attemptState) {
 		w.stopping--
 	}
 	a.to(state)
-	s.silent.remove(&a.moved)
+	s.leave(a)
+	s.yielded(a)
 	delete(w.attempts, a.id)
 	w.live.remove(a)
 	s.settle(w)

@@ -7,9 +7,9 @@ import (
 
 // check counts everything anew, the slow and obvious way, and compares with what the scheduler keeps.
 func check(s *Scheduler) error {
-	usable, active, silent := 0, 0, 0
+	usable, active, silent, hungry, yielding, ready := 0, 0, 0, 0, 0, 0
 	for id, w := range s.workers {
-		stopping := 0
+		stopping, starving := 0, 0
 		for at, a := range w.attempts {
 			switch {
 			case a.id != at || a.worker != w || w.live.items[a.inWorker-1] != a:
@@ -21,9 +21,24 @@ func check(s *Scheduler) error {
 			case a.job != nil && !a.current():
 				return fmt.Errorf("%v runs for nobody", a)
 			}
-			if a.state == attemptRunning && a.job != nil {
+			if a.yields != nil {
+				yielding++
+			}
+			if want := isHungry(a); a.isHungry != want || a.hunger.in != (want && w.state == workerActive) || a.moved.in != (!want && a.state == attemptRunning && a.job != nil && s.cfg.AttemptStall > 0) {
+				return fmt.Errorf("%v: hungry %v, want %v; may yield %v, watched %v", a, a.isHungry, want, a.hunger.in, a.moved.in)
+			}
+			if a.isHungry {
+				starving++
+			}
+			if a.hunger.in {
+				hungry++
+			}
+			if a.moved.in {
 				silent++
 			}
+		}
+		if w.hungry != starving {
+			return fmt.Errorf("%v: %d hungry, want %d", w, w.hungry, starving)
 		}
 		room := 0
 		if w.state == workerActive {
@@ -57,6 +72,17 @@ func check(s *Scheduler) error {
 		if j.moved.in {
 			idle++
 		}
+		ready += j.ready()
+	}
+	if n := length(&s.hungry); n != hungry || s.yielding != yielding || s.ready != ready {
+		return fmt.Errorf("%d hungry, %d yielding, %d ready, want %d, %d, %d", n, s.yielding, s.ready, hungry, yielding, ready)
+	}
+	// What makes early starts free, and free of deadlock (see early.go).
+	if ready > yielding && hungry > 0 {
+		return fmt.Errorf("%d tasks are ready, %d slots are coming, and %d hungry reduces hold on to theirs", ready, yielding, hungry)
+	}
+	if len(s.stirred) > 0 {
+		return fmt.Errorf("%d jobs are still to be fed", len(s.stirred))
 	}
 	if n := length(&s.idle); n != idle {
 		return fmt.Errorf("%d idle jobs, want %d", n, idle)
@@ -92,8 +118,20 @@ func checkJob(s *Scheduler, j *job) error {
 	if !ok || v != want || counts != j.counts {
 		return fmt.Errorf("view %+v, want %+v; counts %v, want %v", v, want, j.counts, counts)
 	}
+	hungry, untold := 0, 0
+	for _, a := range j.live.items {
+		if a.isHungry {
+			hungry++
+		}
+		if a.untold {
+			untold++
+		}
+	}
+	if hungry != j.hungry || untold != j.untold || untold > 0 && j.state == jobRunning || (j.urgent || len(j.news) > 0) && j.state == jobRunning && j.complete(Map) {
+		return fmt.Errorf("%d hungry, %d untold, want %d, %d; news %v, urgent %v", j.hungry, j.untold, hungry, untold, j.news, j.urgent)
+	}
 	running := counts[Map][taskRunning] + counts[Reduce][taskRunning]
-	if idle := j.state == jobRunning && running == 0; idle != j.moved.in {
+	if idle := j.state == jobRunning && running == hungry; idle != j.moved.in {
 		return fmt.Errorf("idle %v, want %v", j.moved.in, idle)
 	}
 	if j.state >= jobStopping && (running > 0 || j.timers.len() > 0) {
@@ -105,8 +143,11 @@ func checkJob(s *Scheduler, j *job) error {
 	if _, ok := j.startable(); ok && !s.line.has(j) {
 		return fmt.Errorf("has something to start and is not in line")
 	}
+	if j.mayStartEarly() && !s.early.has(j) {
+		return fmt.Errorf("has reduces that may start early and is not in line for it")
+	}
 	for i, src := range j.sources {
-		if o := j.tasks[Map][i].out; o.worker == nil || o.source() != src {
+		if o := j.tasks[Map][i].out; o.source() != src {
 			return fmt.Errorf("reduces would be sent to %+v for map %d", src, i)
 		}
 	}
@@ -114,6 +155,20 @@ func checkJob(s *Scheduler, j *job) error {
 		return fmt.Errorf("pending timer %v", j.pending != nil)
 	}
 	return nil
+}
+
+// isHungry says what early.go says.
+func isHungry(a *attempt) bool {
+	j := a.job
+	if j == nil || a.task == nil || a.task.phase != Reduce || a.state != attemptRunning || j.state != jobRunning {
+		return false
+	}
+	for i := range j.tasks[Map] {
+		if j.tasks[Map][i].state != taskDone {
+			return int(a.landed) < len(j.tasks[Map])
+		}
+	}
+	return false
 }
 
 func checkTask(s *Scheduler, t *task) error {

@@ -26,7 +26,8 @@ const sharedVectors = 2
 
 // consume notes what a finished reduce rests on. It returns how the job ends if that does not go together with what
 // other finished reduces rest on: different outputs of one map task that are not equal. O(maps), as the report is.
-func (j *job) consume(t *task, c *Consumed) *End {
+func (s *Scheduler) consume(t *task, c *Consumed) *End {
+	j := t.job
 	maps := len(j.tasks[Map])
 	if c == nil {
 		c = &Consumed{}
@@ -45,7 +46,7 @@ func (j *job) consume(t *task, c *Consumed) *End {
 	v := &vector{Consumed: *c, refs: 1}
 	j.vecs = append(j.vecs, v)
 	j.inputs[t.index] = v
-	return j.name(v, t.index)
+	return s.name(j, v, t.index)
 }
 
 func (v *vector) equal(c *Consumed) bool {
@@ -58,7 +59,7 @@ func (v *vector) equal(c *Consumed) bool {
 }
 
 // name enters what a reduce consumed into named, and prefers those outputs from here on.
-func (j *job) name(v *vector, by int32) *End {
+func (s *Scheduler) name(j *job, v *vector, by int32) *End {
 	if j.named == nil {
 		j.named = make([]naming, len(v.Attempts))
 	}
@@ -66,7 +67,7 @@ func (j *job) name(v *vector, by int32) *End {
 		n := &j.named[i]
 		if !n.ok {
 			*n = naming{attempt: v.Attempts[i], digest: v.Digests[i], by: by, ok: true}
-			j.choose(&j.tasks[Map][i])
+			s.choose(&j.tasks[Map][i])
 			continue
 		}
 		if n.digest != v.Digests[i] {
@@ -80,7 +81,7 @@ func (j *job) name(v *vector, by int32) *End {
 }
 
 // unconsume takes back what the winners of some reduces consumed, after the winners proved unusable.
-func (j *job) unconsume(lost []*task) {
+func (s *Scheduler) unconsume(j *job, lost []*task) {
 	for _, t := range lost {
 		if v := j.inputs[t.index]; v != nil {
 			v.refs--
@@ -97,7 +98,7 @@ func (j *job) unconsume(lost []*task) {
 	j.vecs, j.named = kept, nil
 	for i, v := range j.inputs { // after a failed commit, not on a path that is walked often
 		if v != nil {
-			j.name(v, int32(i)) // no conflict: these winners were consistent before
+			s.name(j, v, int32(i)) // no conflict: these winners were consistent before
 		}
 	}
 }
@@ -144,7 +145,7 @@ func (s *Scheduler) commitFailed(e CommitFailed) {
 	}
 	s.noteJob(j, NoteJobRecommit, "%s to run again under generation %d: winner unusable", many(len(lost), j.last().String()), j.gen)
 	if j.last() == Reduce && len(lost) > 0 {
-		j.unconsume(lost)
+		s.unconsume(j, lost)
 		s.refill(j)
 	}
 	if j.complete(j.last()) {

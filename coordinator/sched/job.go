@@ -31,6 +31,12 @@ type job struct {
 	vecs    []*vector             // the distinct ones
 	named   []naming              // by map: the output that finished reduces rest on; nil before the first
 	sources []Source              // cached order; nil when a chosen output has changed
+	news    []int32               // maps whose source has changed since running reduces were told
+	urgent  bool                  // one of the news is that an output is gone
+	stirred bool                  // among Scheduler.stirred
+	untold  int                   // running reduces that are to be told all sources
+	hungry  int                   // running reduces that may lack runs; only judge writes it
+	earlyAt int                   // reduces may start when so many maps are done
 	handed  bool                  // sources have been given out: keep the choices made
 
 	await      map[WorkerID]bool // not joined yet
@@ -41,7 +47,9 @@ type job struct {
 
 	attemptsFailed, attemptsLost, kept, recommits int
 
-	inLine int
+	counted int // of ready, in Scheduler.ready
+
+	inLine, inEarly int
 }
 
 func (j *job) String() string { return "job " + string(j.id) }
@@ -77,6 +85,10 @@ func (s *Scheduler) setJob(j *job, to jobState) {
 	if to != jobAwaiting && to != jobCommitting { // a commit that fails takes the wait up again
 		s.forgetAwait(j)
 	}
+	if to == jobRunning {
+		s.stir(j)
+	}
+	s.judgeAll(j)
 	s.watch(j)
 	s.offer(j)
 }
@@ -100,6 +112,7 @@ func (s *Scheduler) admit(e Admit) {
 	}
 	j.tasks[Map], j.tasks[Reduce] = make([]task, max(0, e.Maps)), make([]task, max(0, e.Reduces))
 	j.inputs = make([]*vector, len(j.tasks[Reduce]))
+	j.earlyAt = s.cfg.earlyAt(len(j.tasks[Map]))
 	for p := range j.tasks {
 		for i := range j.tasks[p] {
 			j.tasks[p][i] = task{job: j, phase: Phase(p), index: int32(i), next: j.first}
@@ -130,7 +143,7 @@ func (s *Scheduler) takeFinished(j *job, finished map[TaskID]Consumed) {
 		s.setTask(t, taskDone)
 		s.keep(t)
 		if phase == Reduce {
-			if end := j.consume(t, &consumed); end != nil {
+			if end := s.consume(t, &consumed); end != nil {
 				s.wind(j, *end)
 				return
 			}
@@ -271,5 +284,6 @@ func (s *Scheduler) drop(j *job) {
 		s.unhold(j.held.items[0])
 	}
 	s.line.remove(j)
+	s.early.remove(j)
 	delete(s.jobs, j.id)
 }

@@ -57,7 +57,15 @@ func (w *world) carryOut(effect Effect) {
 		w.started[e.ID] = true
 		w.slots[e.Worker][e.ID] = true
 		if h := w.host(e.Worker); h.alive {
-			h.running = append(h.running, e)
+			o := &order{Start: e, landed: make([]Source, len(e.Sources))}
+			o.Sources = slices.Clone(e.Sources) // Feed changes them
+			h.running = append(h.running, o)
+			w.land(h, o)
+		}
+	case Feed:
+		w.checkFeed(e)
+		if h := w.host(e.Worker); h.alive {
+			w.feed(h, e)
 		}
 	case Stop:
 		if !w.slots[e.Worker][e.ID] {
@@ -87,6 +95,9 @@ func (w *world) carryOut(effect Effect) {
 		if e.Kind == NoteAttemptAdopted {
 			w.Adopted++
 		}
+		if e.Kind == NoteAttemptYielded {
+			w.Yielded++
+		}
 		if e.Kind == NoteJobDone {
 			w.Committed++
 		}
@@ -101,7 +112,7 @@ func (w *world) release(id JobID) {
 	for at, slots := range w.slots {
 		maps.DeleteFunc(slots, func(a AttemptID, _ bool) bool { return a.Job == id })
 		h := w.host(at)
-		h.running = slices.DeleteFunc(h.running, func(r Start) bool { return r.ID.Job == id })
+		h.running = slices.DeleteFunc(h.running, func(o *order) bool { return o.ID.Job == id })
 		h.held = slices.DeleteFunc(h.held, func(m MapOutput) bool { return m.ID.Job == id })
 	}
 }
@@ -126,9 +137,34 @@ func (w *world) checkStart(e Start) {
 	case e.ID.Phase == Reduce && len(e.Sources) != j.maps:
 		w.failf("%v is started with %d sources, want %d", e.ID, len(e.Sources), j.maps)
 	}
+	early := false
 	for i, src := range e.Sources {
-		if w.slots[src.Worker] == nil {
+		early = early || src.Worker == ""
+		if src.Worker != "" && w.slots[src.Worker] == nil {
 			w.failf("%v is sent to worker %s for map %d, which is not there", e.ID, src.Worker, i)
+		}
+	}
+	if early {
+		w.Early++
+		if w.s.ready > 0 || w.s.cfg.SlowStart == 1 {
+			w.failf("%v is started early, and %d tasks are ready; at share %v", e.ID, w.s.ready, w.s.cfg.SlowStart)
+		}
+	}
+}
+
+func (w *world) checkFeed(e Feed) {
+	j := w.job(e.ID.Job)
+	switch {
+	case !w.slots[e.Worker][e.ID] || e.ID.Phase != Reduce:
+		w.failf("%v is fed on %s, where it does not run", e.ID, e.Worker)
+	case !j.admitted || j.over || j.answer != nil:
+		w.failf("%v is fed, its job is over", e.ID)
+	}
+	for _, src := range e.Sources {
+		if src.Worker == "" {
+			w.Gone++
+		} else if w.slots[src.Worker] == nil || int(src.Map) >= j.maps {
+			w.failf("%v is sent to worker %s for map %d, which is not there", e.ID, src.Worker, src.Map)
 		}
 	}
 }

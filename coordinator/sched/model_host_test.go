@@ -10,9 +10,12 @@ import (
 
 func (w *world) crash() {
 	if h := w.some(func(h *host) bool { return h.alive }); h != nil {
-		h.alive, h.running, h.held, h.unacked = false, nil, nil, nil // its loss is noticed later
+		h.die()
 	}
 }
+
+// die ends a worker; its loss is noticed later.
+func (h *host) die() { h.alive, h.running, h.held, h.unacked = false, nil, nil, nil }
 
 func (w *world) breakStream() {
 	if h := w.some(func(h *host) bool { return h.joined }); h != nil {
@@ -53,11 +56,15 @@ func (w *world) finishOne() {
 		return
 	}
 	i := w.rng.IntN(len(h.running))
-	order := h.running[i]
-	id := order.ID
+	o := h.running[i]
+	id := o.ID
+	stop := h.stopping[id]
+	w.land(h, o)
+	if w.calm && !stop && o.waits() {
+		return
+	}
 	h.running = slices.Delete(h.running, i, i+1)
 	j := w.job(id.Job)
-	stop := h.stopping[id]
 	delete(h.stopping, id)
 	var e Event
 	switch n := w.rng.IntN(100); {
@@ -67,15 +74,18 @@ func (w *world) finishOne() {
 		e = Fail{ID: id, Worker: h.id, Kind: errs.UserCode, Error: "model"}
 	case !w.calm && n < 76:
 		e = Fail{ID: id, Worker: h.id, Kind: errs.Unavailable, Error: "model", Lost: true}
+	case o.waits():
+		h.running = append(h.running, o)
+		return
 	default:
-		e = w.finish(h, j, order)
+		e = w.finish(h, j, o)
 	}
 	h.unacked = append(h.unacked, e)
 }
 
 // finish does the work of an attempt.
-func (w *world) finish(h *host, j *durable, order Start) Event {
-	id := order.ID
+func (w *world) finish(h *host, j *durable, o *order) Event {
+	id := o.ID
 	if id.Phase == Map && j.reduces > 0 {
 		out := MapOutput{ID: id, Digest: Digest{byte(id.Index)}}
 		if j.random {
@@ -87,10 +97,9 @@ func (w *world) finish(h *host, j *durable, order Start) Event {
 	}
 	consumed := Consumed{}
 	fail := Fail{ID: id, Worker: h.id, Kind: errs.Unavailable, Error: "no such run"}
-	for i, src := range order.Sources {
-		at := AttemptID{TaskID: TaskID{Job: id.Job, Phase: Map, Index: int32(i)}, Attempt: src.Attempt}
-		if !w.holds(src.Worker, at) {
-			fail.Missing = append(fail.Missing, at)
+	for i, src := range o.landed {
+		if src.Worker == "" {
+			fail.Missing = append(fail.Missing, mapAttempt(id.Job, i, o.Sources[i]))
 		}
 		consumed.Attempts, consumed.Digests = append(consumed.Attempts, src.Attempt), append(consumed.Digests, src.Digest)
 	}
@@ -106,6 +115,58 @@ func (w *world) finish(h *host, j *durable, order Start) Event {
 		}
 	}
 	return Done{ID: id, Worker: h.id, Consumed: &consumed}
+}
+
+func mapAttempt(job JobID, i int, src Source) AttemptID {
+	return AttemptID{TaskID: TaskID{Job: job, Phase: Map, Index: int32(i)}, Attempt: src.Attempt}
+}
+
+// land takes what a reduce can get of its sources.
+func (w *world) land(h *host, o *order) {
+	for i, src := range o.Sources {
+		if o.landed[i].Worker == "" && src.Worker != "" && w.holds(src.Worker, mapAttempt(o.ID.Job, i, src)) && (w.calm || w.chance(70)) {
+			o.landed[i] = src
+		}
+	}
+}
+
+// count is how many maps' runs have landed.
+func (o *order) count() (n int) {
+	for _, src := range o.landed {
+		if src.Worker != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// waits reports that a reduce lacks a run of which it does not know where it lies.
+func (o *order) waits() bool {
+	for i, src := range o.landed {
+		if src.Worker == "" && o.Sources[i].Worker == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// feed tells a worker what its leader orders. One that has landed another output than it is told of gives up.
+func (w *world) feed(h *host, e Feed) {
+	i := slices.IndexFunc(h.running, func(o *order) bool { return o.ID == e.ID })
+	if i < 0 {
+		return // it has ended and its report is on the way
+	}
+	o := h.running[i]
+	for _, src := range e.Sources {
+		o.Sources[src.Map] = src.Source
+		if had := o.landed[src.Map]; had.Worker != "" && src.Worker != "" && had.Digest != src.Digest {
+			w.Contradicted++
+			h.running = slices.Delete(h.running, i, i+1)
+			h.unacked = append(h.unacked, Fail{ID: e.ID, Worker: h.id, Kind: errs.Unavailable, Error: "two outputs of one map", Lost: true})
+			return
+		}
+	}
+	w.land(h, o)
 }
 
 func (w *world) holds(id WorkerID, at AttemptID) bool {

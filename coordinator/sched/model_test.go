@@ -38,12 +38,18 @@ func TestModel(t *testing.T) {
 		sum.add(w.tally)
 	}
 	t.Logf("%d runs: %+v", *runs, sum)
-	if *runs >= 100 && (sum.Committed == 0 || sum.Failed == 0 || sum.Canceled == 0 || sum.Recommits == 0 || sum.Leaders == 0 || sum.Adopted == 0) {
+	if *runs >= 100 && (sum.Committed == 0 || sum.Failed == 0 || sum.Canceled == 0 || sum.Recommits == 0 || sum.Leaders == 0 || sum.Adopted == 0 ||
+		sum.Early == 0 || sum.Yielded == 0 || sum.Gone == 0) {
 		t.Errorf("the model did not reach everything: %+v", sum)
 	}
 }
 
-type tally struct{ Steps, Starts, Leaders, Committed, Failed, Canceled, Recommits, Adopted, Missing, Lost int }
+type tally struct {
+	Steps, Starts, Leaders, Committed, Failed, Canceled, Recommits, Adopted, Missing, Lost int
+	// Of reduces that began before all maps were done: begun, stopped for others, told that an output is gone, found to
+	// hold another output than the chosen one.
+	Early, Yielded, Gone, Contradicted int
+}
 
 func (a *tally) add(b tally) {
 	a.Steps += b.Steps
@@ -56,6 +62,10 @@ func (a *tally) add(b tally) {
 	a.Adopted += b.Adopted
 	a.Missing += b.Missing
 	a.Lost += b.Lost
+	a.Early += b.Early
+	a.Yielded += b.Yielded
+	a.Gone += b.Gone
+	a.Contradicted += b.Contradicted
 }
 
 // durable is what the store says of a job; it survives leaders.
@@ -81,10 +91,16 @@ type host struct {
 	alive    bool
 	joined   bool // this leader thinks it has a session
 	draining bool
-	running  []Start
+	running  []*order
 	stopping map[AttemptID]bool
 	held     []MapOutput
 	unacked  []Event
+}
+
+// order is an attempt on a worker. A reduce lands what its sources name; what has landed stays.
+type order struct {
+	Start
+	landed []Source // by map; no worker: not yet
 }
 
 type world struct {
@@ -98,6 +114,7 @@ type world struct {
 	slots   map[WorkerID]map[AttemptID]bool // what the leader has to believe is running
 	started map[AttemptID]bool              // by any leader
 	leader  int32
+	room    int // more slots a worker: fewer reduces yield
 	verbose bool
 	calm    bool
 	err     error
@@ -105,11 +122,12 @@ type world struct {
 
 func newWorld(seed uint64) *world {
 	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), now: zero, started: map[AttemptID]bool{}}
+	w.room = 1 + 2*w.rng.IntN(2)
 	w.lead()
 	for range w.rng.IntN(4) {
 		w.submit()
 		w.claim()
-		w.addHost(1 + w.rng.IntN(3))
+		w.addHost((1 + w.rng.IntN(3)) * w.room)
 		w.joinOne(false)
 	}
 	return w
@@ -138,7 +156,8 @@ func (w *world) run() error {
 // lead puts a new scheduler in the place of the old one, which has died.
 func (w *world) lead() {
 	w.leader++
-	w.s = New(Config{Seed: uint64(w.leader), BackoffBase: time.Second, MaxLosses: 4, AttemptStall: time.Minute, StallAfter: 3 * time.Minute})
+	w.s = New(Config{Seed: uint64(w.leader), BackoffBase: time.Second, MaxLosses: 4, AttemptStall: time.Minute, StallAfter: 3 * time.Minute,
+		SlowStart: []float64{0.01, 0.3, 0, 1}[w.rng.IntN(4)]})
 	w.slots = map[WorkerID]map[AttemptID]bool{}
 	for _, h := range w.hosts {
 		h.joined = false
@@ -159,7 +178,7 @@ func (w *world) act() {
 	case n < 4 && len(w.jobs) < 6:
 		w.submit()
 	case n < 10 && len(w.hosts) < 12:
-		w.addHost(w.rng.IntN(4))
+		w.addHost(w.rng.IntN(4) * w.room)
 	case n < 12:
 		w.crash()
 	case n < 14:
@@ -200,7 +219,7 @@ func (w *world) addHost(slots int) {
 func (w *world) submit() {
 	id := JobID(fmt.Sprintf("j%d", len(w.jobs)))
 	w.jobs = append(w.jobs, &durable{
-		id: id, maps: w.rng.IntN(6), reduces: w.rng.IntN(4), records: map[TaskID]Consumed{}, holders: map[WorkerID]bool{}, random: w.chance(15),
+		id: id, maps: w.rng.IntN(6), reduces: w.rng.IntN(4), records: map[TaskID]Consumed{}, holders: map[WorkerID]bool{}, random: w.chance(30),
 	})
 }
 
@@ -304,7 +323,9 @@ func (w *world) eraseDisk() {
 
 func (w *world) progress() {
 	if h := w.some(func(h *host) bool { return len(h.running) > 0 && h.joined }); h != nil {
-		w.step(Progress{ID: pick(w, h.running).ID})
+		o := pick(w, h.running)
+		w.land(h, o)
+		w.step(Progress{ID: o.ID, Landed: o.count()})
 	}
 }
 
@@ -326,12 +347,27 @@ func (w *world) host(id WorkerID) *host {
 	return nil
 }
 
+// lastBlow ends the trouble with a last one: often all workers die but the one that reduces wait on. Where there is one
+// slot all must end with that: nothing may hold on to it and wait for another. Else there is a new worker.
+func (w *world) lastBlow() {
+	last := w.some(func(h *host) bool {
+		return h.alive && h.joined && !h.draining && h.slots > 0 && w.s.workers[h.id].hungry > 0
+	})
+	if last == nil || w.chance(30) {
+		w.addHost(1 + w.rng.IntN(2))
+		return
+	}
+	for _, h := range w.hosts {
+		if h != last && w.chance(90) {
+			h.die()
+		}
+	}
+}
+
 // settle ends all trouble and drives the world until every job is over.
 func (w *world) settle() error {
 	w.calm = true
-	for range 1 + w.rng.IntN(2) {
-		w.addHost(2)
-	}
+	w.lastBlow()
 	for range 3000 {
 		if w.err != nil {
 			return w.err
@@ -371,7 +407,7 @@ func (w *world) settle() error {
 // after checks that nothing is left behind.
 func (w *world) after() error {
 	s := w.s
-	if n := len(s.jobs) + len(s.strays) + len(s.awaited) + s.timers.len() + length(&s.silent) + length(&s.idle); n > 0 || w.err != nil {
+	if n := len(s.jobs) + len(s.strays) + len(s.awaited) + s.timers.len() + length(&s.silent) + length(&s.idle) + length(&s.hungry) + s.ready + s.yielding; n > 0 || w.err != nil {
 		return fmt.Errorf("%d things are left, %v", n, w.err)
 	}
 	for _, v := range s.Workers() {

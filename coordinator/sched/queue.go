@@ -8,7 +8,8 @@ func goesFirst(a, b *job) bool {
 	return a.seq < b.seq
 }
 
-// startable is the phase of which a task may start now. Reduces start when all maps are done.
+// startable is the phase of which a ready task waits for a slot. Reduces are ready when all maps are done; before that
+// they may have what is left (see early.go).
 func (j *job) startable() (Phase, bool) {
 	switch {
 	case j.state != jobRunning:
@@ -21,16 +22,20 @@ func (j *job) startable() (Phase, bool) {
 
 // offer puts a job in line if it has something to start. One that has nothing any more leaves when it is met there.
 func (s *Scheduler) offer(j *job) {
-	if _, ok := j.startable(); ok && !s.line.has(j) {
+	if j.ready() > 0 && !s.line.has(j) {
 		s.line.add(j)
+	}
+	if j.mayStartEarly() && !s.early.has(j) {
+		s.early.add(j)
 	}
 }
 
 // maxPassed bounds how many jobs one dispatch passes over because the only free worker is one they avoid. Those behind
-// get their turn when another worker frees a slot, which it does: every attempt ends.
+// get their turn when another worker frees a slot, which it does: every attempt ends, or yields.
 const maxPassed = 16
 
-// dispatch starts tasks while there are free slots: first in line, on the least loaded worker.
+// dispatch starts tasks while there are free slots: first in line, on the least loaded worker. Then reduces that may
+// start early get what is left, or give back what others want.
 func (s *Scheduler) dispatch() {
 	var passed []*job
 	for s.free.len() > 0 && len(passed) < maxPassed {
@@ -48,9 +53,11 @@ func (s *Scheduler) dispatch() {
 			passed = append(passed, j)
 		}
 	}
+	passed = append(passed, s.startEarly()...)
 	for _, j := range passed {
 		s.offer(j)
 	}
+	s.yield()
 }
 
 // place starts one task of a job. It reports false if each one it looked at avoids the only free worker.

@@ -62,7 +62,7 @@ func (s *Scheduler) starved(t *task, a *attempt, e Fail) {
 			continue
 		}
 		holder := mt.out.worker
-		if j.discard(mt, func(o output) bool { return o.attempt == m.Attempt }) {
+		if s.discard(mt, func(o output) bool { return o.attempt == m.Attempt }) {
 			mt.avoid = holder
 			if s.bereft(mt) {
 				n++

@@ -7,7 +7,11 @@ type output struct {
 	digest  Digest
 }
 
+// source is the place of an output; of none, no place.
 func (o output) source() Source {
+	if o.worker == nil {
+		return Source{}
+	}
 	return Source{Worker: o.worker.id, Attempt: o.attempt, Digest: o.digest}
 }
 
@@ -41,7 +45,7 @@ func (s *Scheduler) hold(t *task, o output) {
 	}
 	h.maps = append(h.maps, t.index)
 	t.spare = append(t.spare, o)
-	j.choose(t)
+	s.choose(t)
 }
 
 // keepHeld takes in the outputs of one job that a joining worker reports.
@@ -70,7 +74,8 @@ func (s *Scheduler) keepHeld(j *job, w *worker, held []MapOutput) {
 
 // choose makes the best output held the one that reduces read: the attempt that a finished reduce names, then one equal
 // to it, then what reduces were sent to already, then the lowest attempt.
-func (j *job) choose(t *task) {
+func (s *Scheduler) choose(t *task) {
+	j := t.job
 	best := -1
 	chosen := t.out
 	for i, o := range t.spare {
@@ -87,7 +92,7 @@ func (j *job) choose(t *task) {
 		t.spare[best] = t.out
 	}
 	t.out = chosen
-	j.sources = nil
+	s.changed(t)
 }
 
 // better reports whether output a is a better choice than b, the one chosen so far.
@@ -111,7 +116,8 @@ func (j *job) rank(t *task, o output) int {
 	return 0
 }
 
-// sourceList is where every map's chosen output lies. The slice is shared by all orders until a choice changes.
+// sourceList is where every map's chosen output lies, as far as there is one. The slice is shared by all orders until a
+// choice changes.
 func (j *job) sourceList() []Source {
 	if j.sources == nil {
 		j.sources = make([]Source, len(j.tasks[Map]))
@@ -124,7 +130,7 @@ func (j *job) sourceList() []Source {
 }
 
 // discard gives up outputs of a map, and reports whether that left it with none.
-func (j *job) discard(t *task, gone func(output) bool) bool {
+func (s *Scheduler) discard(t *task, gone func(output) bool) bool {
 	if t.out.worker == nil {
 		return false
 	}
@@ -138,8 +144,8 @@ func (j *job) discard(t *task, gone func(output) bool) bool {
 	t.spare = rest
 	if gone(t.out) {
 		t.out = output{}
-		j.sources = nil
-		j.choose(t)
+		s.changed(t)
+		s.choose(t)
 	}
 	return t.out.worker == nil
 }
@@ -180,7 +186,7 @@ func (s *Scheduler) loseRuns(h *holding, reason string) {
 	n := 0
 	for _, i := range h.maps {
 		t := &j.tasks[Map][i]
-		if j.discard(t, func(o output) bool { return o.worker == w }) && s.bereft(t) {
+		if s.discard(t, func(o output) bool { return o.worker == w }) && s.bereft(t) {
 			n++
 		}
 	}

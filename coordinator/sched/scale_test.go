@@ -3,6 +3,7 @@ package sched
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ func TestTenThousandWorkers(t *testing.T) {
 		began time.Time
 		start Start
 		index int
+		wait  int // sources not known
 	}
 	var (
 		s         = New(Config{Seed: 3})
@@ -35,8 +37,11 @@ func TestTenThousandWorkers(t *testing.T) {
 		due       = heap[*end]{less: func(a, b *end) bool { return a.at.Before(b.at) }, at: func(e *end) *int { return &e.index }}
 		lost      = map[WorkerID]time.Time{}
 		name      = func(n int) WorkerID { return WorkerID(fmt.Sprintf("worker-%05d", n)) }
+		waiting   = map[AttemptID]*end{} // early reduces
+		stops     []Stopped
 		committed int
 		events    int
+		early     int
 	)
 	var step func(e Event)
 	step = func(e Event) {
@@ -44,7 +49,36 @@ func TestTenThousandWorkers(t *testing.T) {
 		for _, effect := range s.Step(now, e) {
 			switch e := effect.(type) {
 			case Start:
-				due.add(&end{at: now.Add(time.Duration(rng.Int64N(int64(longest)))), began: now, start: e})
+				x := &end{at: now.Add(time.Duration(rng.Int64N(int64(longest)))), began: now, start: e}
+				x.start.Sources = slices.Clone(e.Sources)
+				for _, src := range e.Sources {
+					if src.Worker == "" {
+						x.wait++
+					}
+				}
+				if x.wait > 0 {
+					early++
+					waiting[e.ID] = x // it ends some time after it is told of the last
+				} else {
+					due.add(x)
+				}
+			case Feed:
+				if x := waiting[e.ID]; x != nil {
+					for _, src := range e.Sources {
+						x.wait += missing(src.Source) - missing(x.start.Sources[src.Map])
+						x.start.Sources[src.Map] = src.Source
+					}
+					if x.wait == 0 {
+						delete(waiting, e.ID)
+						x.began, x.at = now, now.Add(time.Duration(rng.Int64N(int64(longest))))
+						due.add(x)
+					}
+				}
+			case Stop:
+				if waiting[e.ID] != nil {
+					delete(waiting, e.ID)
+					stops = append(stops, Stopped{ID: e.ID, Worker: e.Worker})
+				}
 			case Commit:
 				committed++
 				step(Committed(e))
@@ -61,6 +95,11 @@ func TestTenThousandWorkers(t *testing.T) {
 	}
 	nextLoss := now.Add(lossEvery)
 	for committed < jobs {
+		for len(stops) > 0 {
+			e := stops[0]
+			stops = stops[1:]
+			step(e)
+		}
 		e, ok := due.top()
 		wake := s.NextWake()
 		switch {
@@ -88,10 +127,17 @@ func TestTenThousandWorkers(t *testing.T) {
 			t.Fatalf("%d of %d jobs are done after %v", committed, jobs, boundOnVirtualTime)
 		}
 	}
-	t.Logf("%d events, %d workers lost, %v of virtual time in %v", events, len(lost), now.Sub(zero), time.Since(began))
+	t.Logf("%d events, %d workers lost, %d reduces started early, %v of virtual time in %v", events, len(lost), early, now.Sub(zero), time.Since(began))
 	if err := check(s); err != nil {
 		t.Error(err)
 	}
+}
+
+func missing(src Source) int {
+	if src.Worker == "" {
+		return 1
+	}
+	return 0
 }
 
 // endOf is the report of an attempt whose time has come.

@@ -20,10 +20,12 @@ type Scheduler struct {
 	strays  map[JobID]*stray    // what workers brought along of jobs not admitted (yet)
 	awaited map[WorkerID][]*job // jobs that wait for a worker to join
 
-	line   heap[*job]     // running jobs with a task that may start: highest priority first, then oldest
+	line   heap[*job]     // running jobs with a ready task: highest priority first, then oldest
+	early  heap[*job]     // running jobs whose reduces may have what is left, in the same order
 	free   heap[*worker]  // workers that take attempts and have a free slot: least loaded first
 	timers heap[*timer]   // by time
 	silent list[*attempt] // running attempts by their last progress
+	hungry list[*attempt] // reduces that wait for runs, on active workers: the last to begin is the first to yield
 	idle   list[*job]     // running jobs of which nothing runs, by their last progress
 
 	armed    uint64    // timers so far; breaks ties
@@ -32,6 +34,9 @@ type Scheduler struct {
 	usable   int       // slots that can be had or will be: of workers that take attempts, not held by one told to stop
 	active   int       // workers with such a slot
 	drySince time.Time // since when usable is 0
+	ready    int       // tasks that may start as soon as there is a slot; only watch writes it
+	yielding int       // slots that hungry reduces were told to give up, and are waited for
+	stirred  []*job    // jobs whose reduces may have to be told of sources, in this step
 }
 
 // Defaults of Config.
@@ -44,6 +49,8 @@ const (
 	defaultStopGrace    = 10 * time.Second
 	defaultStrayAfter   = time.Minute
 	defaultMaxAttempts  = 4
+	// With fewer maps done there is little to fetch; the slots are nobody's either way.
+	defaultSlowStart = 0.5
 )
 
 func (c Config) withDefaults() Config {
@@ -61,6 +68,9 @@ func (c Config) withDefaults() Config {
 	if c.MaxLosses <= 0 {
 		c.MaxLosses = defaultMaxLosses
 	}
+	if c.SlowStart <= 0 {
+		c.SlowStart = defaultSlowStart
+	}
 	return c
 }
 
@@ -75,6 +85,7 @@ func New(cfg Config) *Scheduler {
 		strays:  map[JobID]*stray{},
 		awaited: map[WorkerID][]*job{},
 		line:    heap[*job]{less: goesFirst, at: func(j *job) *int { return &j.inLine }},
+		early:   heap[*job]{less: goesFirst, at: func(j *job) *int { return &j.inEarly }},
 		free:    heap[*worker]{less: lessLoaded, at: func(w *worker) *int { return &w.inFree }},
 		timers:  heap[*timer]{less: sooner, at: func(t *timer) *int { return &t.inHeap }},
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ var rewrite = flag.Bool("rewrite", false, "rewrite what the scripts in testdata 
 //	admit J maps=N reduces=N [prio=N] [max=N] [gen=N] [first=N] [await=W,W until=DUR] [finished=TASK:A.DD/A.DD,TASK]
 //	join W [slots=N] [running=J/ATTEMPT,...] [held=J/ATTEMPT:DD,...]
 //	lose W REASON...   drain W
-//	progress J/ATTEMPT
+//	progress J/ATTEMPT [landed=N]
 //	done W J/ATTEMPT [digest=DD] [consumed=A.DD/A.DD]
 //	fail W J/ATTEMPT KIND TEXT...      lost W J/ATTEMPT TEXT...      missing W J/ATTEMPT ATTEMPT,ATTEMPT
 //	stopped W J/ATTEMPT
@@ -31,7 +32,8 @@ var rewrite = flag.Bool("rewrite", false, "rewrite what the scripts in testdata 
 //	show J        the tasks and counts of a job      workers      wake
 //
 // An attempt is m3#1 (or m3#1@2 for generation 2), a task r0, a digest two hex digits, a consumed list "attempt.digest"
-// for each map. Time begins at 0. The config can be set in the first lines: config backoff=DUR max-losses=N ...
+// for each map. Time begins at 0. The config can be set in the first lines: config backoff=DUR max-losses=N ... Reduces
+// start early only where a script says so (config slow-start=0.5).
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -47,7 +49,7 @@ func runFile(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &script{cfg: Config{Seed: 1}}
+	r := &script{cfg: Config{Seed: 1, SlowStart: 1}}
 	var got strings.Builder
 	expected := false // inside the expectation of a block
 	var block []string
@@ -119,6 +121,11 @@ func (r *script) configure(c command) {
 	}
 	r.cfg.MaxLosses = c.num("max-losses", r.cfg.MaxLosses)
 	r.cfg.Seed = uint64(c.num("seed", 1))
+	if v := c.opt["slow-start"]; v != "" {
+		share, err := strconv.ParseFloat(v, 64)
+		c.must(err)
+		r.cfg.SlowStart = share
+	}
 }
 
 func (r *script) command(c command) {
@@ -132,7 +139,7 @@ func (r *script) command(c command) {
 	case "drain":
 		r.step(Drain{Worker: WorkerID(c.arg(0))})
 	case "progress":
-		r.step(Progress{ID: c.attempt(c.arg(0))})
+		r.step(Progress{ID: c.attempt(c.arg(0)), Landed: c.num("landed", 0)})
 	case "done":
 		e := Done{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Digest: c.digest(c.opt["digest"])}
 		if e.ID.Phase == Reduce {
@@ -220,6 +227,9 @@ func (r *script) show(id JobID) {
 			r.printf("  %s %v", short(t.id()), t.state)
 			if t.current != nil {
 				r.printf(" %s on %s", shortAttempt(t.current.id), t.current.worker.id)
+				if t.current.isHungry {
+					r.printf(" hungry")
+				}
 			}
 			if t.out.worker != nil {
 				r.printf(" #%d held by %s", t.out.attempt, t.out.worker.id)
@@ -242,12 +252,26 @@ func shortAttempt(id AttemptID) string {
 	return s
 }
 
+// shortSource is m0#1@w, or -m0 where there is none.
+func shortSource(task int32, src Source) string {
+	if src.Worker == "" {
+		return fmt.Sprintf(" -m%d", task)
+	}
+	return fmt.Sprintf(" m%d#%d@%s", task, src.Attempt, src.Worker)
+}
+
 func describe(e Effect) string {
 	switch e := e.(type) {
 	case Start:
 		s := fmt.Sprintf("start %s %s/%s", e.Worker, e.ID.Job, shortAttempt(e.ID))
 		for i, src := range e.Sources {
-			s += fmt.Sprintf(" m%d#%d@%s", i, src.Attempt, src.Worker)
+			s += shortSource(int32(i), src)
+		}
+		return s
+	case Feed:
+		s := fmt.Sprintf("feed %s %s/%s", e.Worker, e.ID.Job, shortAttempt(e.ID))
+		for _, src := range e.Sources {
+			s += shortSource(src.Map, src.Source)
 		}
 		return s
 	case Stop:

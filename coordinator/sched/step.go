@@ -27,7 +27,7 @@ func (s *Scheduler) Step(now time.Time, e Event) []Effect {
 	case Drain:
 		s.drain(e.Worker)
 	case Progress:
-		s.progress(e.ID)
+		s.progress(e)
 	case Done:
 		s.done(e)
 	case Fail:
@@ -47,6 +47,7 @@ func (s *Scheduler) Step(now time.Time, e Event) []Effect {
 		panic(fmt.Sprintf("sched: unknown event %T", e))
 	}
 	s.wake() // after the event: a report that came in time counts before the limit it met
+	s.feedAll()
 	s.dispatch()
 	return s.out
 }
@@ -54,13 +55,16 @@ func (s *Scheduler) Step(now time.Time, e Event) []Effect {
 func (s *Scheduler) emit(e Effect) { s.out = append(s.out, e) }
 
 // progress notes that an attempt moves. One that has been told to stop gets no more time for it.
-func (s *Scheduler) progress(id AttemptID) {
-	j := s.jobs[id.Job]
+func (s *Scheduler) progress(e Progress) {
+	j := s.jobs[e.ID.Job]
 	if j == nil {
 		return
 	}
-	if t := j.task(id.TaskID); t != nil && t.current != nil && t.current.id == id {
-		s.listen(t.current)
+	if t := j.task(e.ID.TaskID); t != nil && t.current != nil && t.current.id == e.ID {
+		a := t.current
+		a.landed = max(a.landed, int32(e.Landed))
+		s.judge(a)
+		s.listen(a)
 		s.touch(j)
 	}
 }

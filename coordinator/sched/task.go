@@ -36,6 +36,7 @@ func (t *task) String() string { return fmt.Sprintf("%v %d of job %s", t.phase, 
 // setTask is the one place where a task changes its state; queues, counts and timers follow.
 func (s *Scheduler) setTask(t *task, to taskState) {
 	from, j := t.state, t.job
+	complete := j.complete(Map)
 	move(t, taskNext[:], &t.state, to)
 	j.counts[t.phase][from]--
 	j.counts[t.phase][to]++
@@ -46,9 +47,12 @@ func (s *Scheduler) setTask(t *task, to taskState) {
 	if to == taskQueued {
 		t.again = true
 		j.again[t.phase].push(t.index)
-		s.offer(j)
+	}
+	if j.complete(Map) != complete {
+		s.judgeAll(j) // reduces that ran have become hungry, or are so no longer
 	}
 	s.watch(j)
+	s.offer(j)
 }
 
 // won gives a task of the output phase its winner.
@@ -57,7 +61,7 @@ func (s *Scheduler) won(t *task, attempt int32, worker WorkerID, consumed *Consu
 	s.markDone(t)
 	s.noteTask(t, NoteAttemptDone, worker, attempt, "%d of %d %ss done", j.counts[t.phase][taskDone], len(j.tasks[t.phase]), t.phase)
 	if t.phase == Reduce {
-		if end := j.consume(t, consumed); end != nil {
+		if end := s.consume(t, consumed); end != nil {
 			s.wind(j, *end)
 			return
 		}

@@ -64,9 +64,9 @@ func (s *Scheduler) wake() {
 	}
 }
 
-// listen notes that a running attempt moved.
+// listen notes that a running attempt moved. A hungry one may be still for as long as its maps take.
 func (s *Scheduler) listen(a *attempt) {
-	if s.cfg.AttemptStall > 0 {
+	if s.cfg.AttemptStall > 0 && !a.isHungry {
 		s.silent.touch(&a.moved, s.now)
 	}
 }
@@ -91,9 +91,13 @@ func (s *Scheduler) touch(j *job) {
 	}
 }
 
-// watch keeps in idle the running jobs of which nothing runs. Entering counts as a move: something just ended.
+// watch follows on any change of a job: what of it is ready, and its place in idle, where the running jobs are of which
+// nothing runs, or only what waits for something that does not. Entering counts as a move: something just ended.
 func (s *Scheduler) watch(j *job) {
-	idle := j.state == jobRunning && j.counts[Map][taskRunning]+j.counts[Reduce][taskRunning] == 0
+	ready := j.ready()
+	s.ready += ready - j.counted
+	j.counted = ready
+	idle := j.state == jobRunning && j.counts[Map][taskRunning]+j.counts[Reduce][taskRunning] == j.hungry
 	switch {
 	case !idle:
 		s.idle.remove(&j.moved)

@@ -13,6 +13,7 @@ type worker struct {
 	holds    map[*job]*holding
 	held     bag[*holding]
 
+	hungry       int // reduces that wait for runs; only judge writes it
 	usable       int // slots not held by attempts that were told to stop; 0 if it takes none. Only settle writes it
 	done, failed int
 	inFree       int
@@ -144,4 +145,7 @@ func (s *Scheduler) drain(id WorkerID) {
 	}
 	w.to(workerDraining)
 	s.settle(w)
+	for _, a := range w.live.items {
+		s.hungry.remove(&a.hunger) // its slot would be of no use to others
+	}
 }
