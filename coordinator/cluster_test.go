@@ -78,7 +78,7 @@ func (c *cluster) start(change ...func(*Config)) *coord {
 	cfg := Config{
 		Store: c.store, Resolver: c, Listener: listen(c.t), SkipProbe: true, Heartbeat: time.Minute, InboxPoll: time.Hour,
 		Lease: lease.Config{TTL: 30 * time.Second, Renew: 50 * time.Millisecond, Poll: 20 * time.Millisecond},
-		Sched: sched.Config{BackoffBase: time.Millisecond, BackoffMax: time.Millisecond},
+		Sched: sched.Config{BackoffBase: time.Millisecond, BackoffMax: time.Millisecond, SlowStart: 1},
 		Log:   zaptest.NewLogger(c.t, zaptest.Level(zap.WarnLevel)),
 	}
 	for _, f := range change {

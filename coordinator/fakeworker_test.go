@@ -34,6 +34,7 @@ type worker struct {
 
 	mu     sync.Mutex
 	stream sessionv1.SessionService_AttachClient // guarded by mu where it sends
+	fed    []*sessionv1.AddSources               // guarded by mu
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
@@ -129,6 +130,10 @@ func (w *worker) receive() {
 		switch k := m.Kind.(type) {
 		case *sessionv1.AttachResponse_Start:
 			w.starts <- k.Start
+		case *sessionv1.AttachResponse_AddSources:
+			w.mu.Lock()
+			w.fed = append(w.fed, k.AddSources)
+			w.mu.Unlock()
 		case *sessionv1.AttachResponse_Stop:
 			w.stops <- k.Stop
 		case *sessionv1.AttachResponse_Ack:
@@ -233,16 +238,43 @@ func (w *worker) recordIn(o *sessionv1.Start, store storage.Store) ledger.TaskRe
 		Part:   &ledger.Part{Key: staged.Key, Token: staged.Token, Rows: staged.Rows, Bytes: staged.Bytes, CRC: staged.CRC},
 		Inputs: make(ledger.Inputs, o.Maps), Tally: tally, Staged: time.Now(),
 	}
-	for _, src := range o.Sources {
-		for i, task := range src.Tasks {
-			rec.Inputs[task] = ledger.Input{Attempt: int32(src.Attempts[i]), Digest: hex.EncodeToString(src.Digests[i])}
-		}
+	for task, src := range w.sources(o) {
+		rec.Inputs[task] = src
 	}
 	won, _, err := ledger.CreateTask(ctx, w.c.store, rec)
 	if err != nil {
 		w.c.t.Fatal(err)
 	}
 	return won
+}
+
+// sources waits until a reduce attempt has been told where the runs of all maps lie.
+func (w *worker) sources(o *sessionv1.Start) map[uint32]ledger.Input {
+	w.c.t.Helper()
+	all := map[uint32]ledger.Input{}
+	add := func(sources []*sessionv1.Source) {
+		for _, src := range sources {
+			for i, task := range src.Tasks {
+				all[task] = ledger.Input{Attempt: int32(src.Attempts[i]), Digest: hex.EncodeToString(src.Digests[i])}
+			}
+		}
+	}
+	w.c.until("all sources of "+label(o.Id), func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		clear(all)
+		add(o.Sources)
+		for _, m := range w.fed {
+			if m.Id.Job == o.Id.Job && label(m.Id) == label(o.Id) {
+				for _, task := range m.Gone {
+					delete(all, task)
+				}
+				add(m.Sources)
+			}
+		}
+		return len(all) == int(o.Maps)
+	})
+	return all
 }
 
 // acked waits until the end of an attempt has been acknowledged.

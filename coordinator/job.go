@@ -41,6 +41,7 @@ type job struct {
 type progress struct {
 	worker         sched.WorkerID
 	records, bytes uint64
+	runs           uint32 // of a reduce: map tasks whose runs have landed
 }
 
 func newJob(chain *records.Chain) *job {
@@ -101,6 +102,10 @@ func (l *leader) status(j *job) *controlv1.JobStatus {
 			m.RecordsDone += p.records
 		} else {
 			r.RecordsDone += p.records
+			if int(p.runs) < j.head.Maps { // it still fetches
+				r.RunsFetched += uint64(p.runs)
+				r.RunsWanted += uint64(j.head.Maps)
+			}
 		}
 	}
 	m.BytesDone = min(m.BytesDone, m.Bytes)

@@ -152,6 +152,8 @@ func (l *leader) carryOut(effect sched.Effect) {
 	switch e := effect.(type) {
 	case sched.Start:
 		l.start(e)
+	case sched.Feed:
+		l.feed(e)
 	case sched.Stop:
 		if s := l.sessions[e.Worker]; s != nil {
 			s.send(stopOrder(e))

@@ -35,31 +35,6 @@ func stopOrder(e sched.Stop) *sessionv1.AttachResponse {
 	return &sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Stop{Stop: &sessionv1.Stop{Id: wireID(e.ID), Reason: e.Reason}}}
 }
 
-// start sends the order of an attempt, with the places of its inputs. Called in the loop only.
-func (l *leader) start(e sched.Start) {
-	s, j := l.sessions[e.Worker], l.jobs[e.ID.Job]
-	if s == nil || j == nil {
-		return // the scheduler hears of the worker's loss, which is on its way
-	}
-	order := &sessionv1.Start{Id: wireID(e.ID), Maps: uint32(j.head.Maps)}
-	at := map[sched.WorkerID]*sessionv1.Source{}
-	for task, src := range e.Sources {
-		to := at[src.Worker]
-		if to == nil {
-			to = &sessionv1.Source{Worker: string(src.Worker)}
-			if holder := l.sessions[src.Worker]; holder != nil {
-				to.Addr = holder.reg.ShuffleAddr
-			}
-			at[src.Worker] = to
-			order.Sources = append(order.Sources, to)
-		}
-		to.Tasks = append(to.Tasks, uint32(task))
-		to.Attempts = append(to.Attempts, uint32(src.Attempt))
-		to.Digests = append(to.Digests, append([]byte(nil), src.Digest[:]...))
-	}
-	s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Start{Start: order}})
-}
-
 // reported handles the end of an attempt. The worker repeats a report until it is acknowledged; the scheduler takes
 // late and repeated ones in its stride. Called in the loop only.
 func (l *leader) reported(s *session, r *sessionv1.Report) {

@@ -75,7 +75,6 @@ func (c Config) withDefaults() (Config, error) {
 		c.Lease.Addr = c.Advertise
 	}
 	c.Lease.Version = c.Version
-	c.Sched.SlowStart = 1 // workers cannot be told of sources later yet
 	return c, nil
 }
 

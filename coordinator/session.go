@@ -240,9 +240,9 @@ func (l *leader) progressed(s *session, p *sessionv1.AttemptProgress) {
 	if j == nil || j.over {
 		return
 	}
-	if old, ok := j.running[id]; !ok || p.Records > old.records || p.Bytes > old.bytes {
-		j.running[id] = progress{s.id, p.Records, p.Bytes}
-		l.step(sched.Progress{ID: id})
+	if old, ok := j.running[id]; !ok || p.Records > old.records || p.Bytes > old.bytes || p.Runs > old.runs {
+		j.running[id] = progress{s.id, p.Records, p.Bytes, p.Runs}
+		l.step(sched.Progress{ID: id, Landed: int(p.Runs)})
 		j.log.Touch()
 	}
 }

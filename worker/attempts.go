@@ -10,6 +10,7 @@ import (
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/worker/reduceside"
 	"github.com/mrctl/mrctl/worker/shuffle"
 )
 
@@ -17,9 +18,11 @@ import (
 type attempt struct {
 	id    *sessionv1.AttemptID
 	order *sessionv1.Start
-	stop  context.CancelCauseFunc
-	began time.Time
-	ended chan struct{} // closed when nothing of it is under way
+	// sources, of a reduce, grows as the leader learns where runs lie.
+	sources *reduceside.Sources
+	stop    context.CancelCauseFunc
+	began   time.Time
+	ended   chan struct{} // closed when nothing of it is under way
 	// released says that its job has been forgotten: how it ends is of no interest, what it made is in the way. Guarded by
 	// Agent.mu.
 	released bool
@@ -44,7 +47,9 @@ func (a *Agent) start(order *sessionv1.Start) {
 		return
 	}
 	ctx, stop := context.WithCancelCause(a.base)
-	at := &attempt{id: order.Id, order: order, stop: stop, began: time.Now(), ended: make(chan struct{})}
+	at := &attempt{id: order.Id, order: order, stop: stop, began: time.Now(), ended: make(chan struct{}),
+		sources: reduceside.NewSources(int(order.Maps))}
+	_ = at.sources.Add(order.Sources, nil) // the attempt ends with what is wrong with them
 	a.attempts[k] = at
 	a.work.Go(func() {
 		defer close(at.ended)
@@ -52,6 +57,17 @@ func (a *Agent) start(order *sessionv1.Start) {
 		report, run := a.execute(ctx, at)
 		a.ended(at, report, run)
 	})
+}
+
+// addSources tells an attempt where more of its runs lie. One that has ended does not need to know.
+func (a *Agent) addSources(order *sessionv1.AddSources) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if at := a.attempts[keyOf(order.Id)]; at != nil {
+		if err := at.sources.Add(order.Sources, order.Gone); err != nil {
+			at.stop(err)
+		}
+	}
 }
 
 // stop ends an attempt; its report says so. One that is not here is reported as stopped, so that the leader can go on.

@@ -129,6 +129,10 @@ func (s *fakeSession) start(o *sessionv1.Start) {
 	s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Start{Start: o}})
 }
 
+func (s *fakeSession) addSources(id *sessionv1.AttemptID, sources []*sessionv1.Source, gone ...uint32) {
+	s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_AddSources{AddSources: &sessionv1.AddSources{Id: id, Sources: sources, Gone: gone}}})
+}
+
 func (s *fakeSession) stopAttempt(id *sessionv1.AttemptID) {
 	s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Stop{Stop: &sessionv1.Stop{Id: id}}})
 }

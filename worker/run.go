@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
-	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/internal/rows"
@@ -99,13 +98,13 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 		Log: a.log, Progress: at.progress,
 	}
 	res, err := reduceside.Run(ctx, reduceside.Task{
-		ID: at.id, Job: j.spec, Stage: j.stage, Sources: at.order.Sources, Maps: int(at.order.Maps), Partitions: j.head.Partitions,
+		ID: at.id, Job: j.spec, Stage: j.stage, Sources: at.sources, Partitions: j.head.Partitions,
 		Memory: a.share(), Scratch: a.scratch(at, j),
 	}, deps)
 	if err != nil {
 		return outcome{tally: res.Tally}, err
 	}
-	mine, err := a.record(ctx, at, j, part.staged, res.Tally)
+	mine, err := a.record(ctx, at, j, part.staged, res)
 	if err != nil {
 		return outcome{tally: res.Tally}, err
 	}
@@ -118,20 +117,18 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 }
 
 // record creates the record of a reduce task.
-func (a *Agent) record(ctx context.Context, at *attempt, j *job, s output.Staged, tally *sessionv1.Tally) (mine bool, err error) {
-	counts, err := protojson.Marshal(tally)
+func (a *Agent) record(ctx context.Context, at *attempt, j *job, s output.Staged, res reduceside.Result) (mine bool, err error) {
+	counts, err := protojson.Marshal(res.Tally)
 	if err != nil {
 		return false, err
 	}
 	rec := ledger.TaskRecord{
 		Job: j.id, Phase: ledger.Reduce, Gen: int32(at.id.Gen), Task: int(at.id.Task), Attempt: int32(at.id.Attempt), Worker: a.id,
 		Part:  &ledger.Part{Key: s.Key, Token: s.Token, Rows: s.Rows, Bytes: s.Bytes, CRC: s.CRC},
-		Tally: counts, Staged: time.Now().UTC(), Inputs: make(ledger.Inputs, at.order.Maps),
+		Tally: counts, Staged: time.Now().UTC(), Inputs: make(ledger.Inputs, len(res.Inputs)),
 	}
-	for _, src := range at.order.Sources {
-		for i, task := range src.Tasks {
-			rec.Inputs[task] = ledger.Input{Attempt: int32(src.Attempts[i]), Digest: hex.EncodeToString(src.Digests[i])}
-		}
+	for i, in := range res.Inputs {
+		rec.Inputs[i] = ledger.Input{Attempt: int32(in.Attempt), Digest: hex.EncodeToString(in.Output)}
 	}
 	_, mine, err = ledger.CreateTask(ctx, a.cfg.Store, rec)
 	return mine, err

@@ -152,6 +152,8 @@ func (a *Agent) receive(stream sessionv1.SessionService_AttachClient) error {
 		switch k := m.Kind.(type) {
 		case *sessionv1.AttachResponse_Start:
 			a.start(k.Start)
+		case *sessionv1.AttachResponse_AddSources:
+			a.addSources(k.AddSources)
 		case *sessionv1.AttachResponse_Stop:
 			a.stop(k.Stop)
 		case *sessionv1.AttachResponse_Release:
@@ -233,7 +235,8 @@ func (a *Agent) heartbeat() *sessionv1.Heartbeat {
 	h := &sessionv1.Heartbeat{}
 	for _, at := range a.attempts {
 		h.Attempts = append(h.Attempts, &sessionv1.AttemptProgress{Id: at.id,
-			Records: uint64(at.records.Load()), Bytes: uint64(at.bytes.Load()), BytesTotal: uint64(at.total.Load())})
+			Records: uint64(at.records.Load()), Bytes: uint64(at.bytes.Load()), BytesTotal: uint64(at.total.Load()),
+			Runs: uint32(at.sources.Landed())})
 	}
 	return h
 }

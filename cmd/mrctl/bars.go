@@ -48,6 +48,9 @@ func (b *bars) see(s *controlv1.JobStatus, events []*controlv1.Event) {
 		if st.Bytes > 0 {
 			text += ", " + showSize(st.Bytes)
 		}
+		if f := fetching(st); f != "" {
+			text += ", " + f
+		}
 		sb.text.Store(&text)
 		done, total := shareDone(st)
 		sb.bar.SetTotal(total, false)

@@ -99,6 +99,9 @@ func progressText(s *controlv1.JobStatus) string {
 		if st.Bytes > 0 && st.Done < st.Tasks {
 			text += fmt.Sprintf(" (%s of %s)", showSize(min(st.BytesDone, st.Bytes)), showSize(st.Bytes))
 		}
+		if f := fetching(st); f != "" {
+			text += " (" + f + ")"
+		}
 		parts = append(parts, text)
 	}
 	if n := s.AttemptsFailed; n > 0 {

@@ -32,9 +32,8 @@ standard input. The result is printed unless -o names a folder; that one has to 
   mrctl run ./examples/loganalysis access.log -- --help      the plugin's own flags
   mrctl run ./sort -o sorted --input-format records:100 --output-format records --key-bytes 0:10 data.bin
                                                              records in order of their first 10 bytes`,
-		Flags: append(jobFlags(),
+		Flags: append(append(jobFlags(), schedulingFlags()...),
 			&cli.IntFlag{Name: "slots", Usage: "`N` tasks at a time", DefaultText: "the number of cores"},
-			stallFlag(),
 			&cli.StringFlag{Name: "profile", Usage: "write CPU profiles of mrctl and the plugin into `DIR`, for go tool pprof"},
 			&cli.StringFlag{Name: "memory", Usage: "hold at most `BYTES`, such as 256MiB, 1GiB or 25%", DefaultText: defaultMemory + " of this machine's"},
 		),
@@ -57,6 +56,10 @@ func (p *program) runJob(c *cli.Context) (err error) {
 		return next(errs.New(errs.Invalid, "run: --json and the rows of the result both want stdout"), "name a folder for the rows with -o")
 	}
 	memory, slots, err := capacity(c)
+	if err != nil {
+		return err
+	}
+	share, err := slowStart(c)
 	if err != nil {
 		return err
 	}
@@ -93,7 +96,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	defer fail(nil)
 	stop, err := p.embed(fail, workerConfig{
 		coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver, TLS: room.cluster.tls,
-			Stall: c.Duration("stall"), Private: room.own != nil, Log: log, Version: versionText()},
+			Stall: c.Duration("stall"), SlowStart: share, Private: room.own != nil, Log: log, Version: versionText()},
 		Scratch: filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory, Profile: profiles, Binaries: o.binaries,
 	})
 	if err != nil {

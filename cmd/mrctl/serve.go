@@ -16,9 +16,21 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 )
 
-// stallFlag says when an attempt that does nothing has failed.
-func stallFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "stall", Usage: "an attempt that makes no progress for `TIME` has failed", DefaultText: "10m"}
+// schedulingFlags are of whoever hands out tasks.
+func schedulingFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.DurationFlag{Name: "stall", Usage: "an attempt that makes no progress for `TIME` has failed", DefaultText: "10m"},
+		&cli.Float64Flag{Name: "slow-start", Usage: "reduces may fetch in idle slots once this `SHARE` of the maps is done; 1: once all are", DefaultText: "0.5"},
+	}
+}
+
+// slowStart reads --slow-start; 0 is the default.
+func slowStart(c *cli.Context) (float64, error) {
+	share := c.Float64("slow-start")
+	if c.IsSet("slow-start") && !(share > 0 && share <= 1) {
+		return 0, errs.New(errs.Invalid, "--slow-start %v: it is a share of the maps, above 0 and up to 1", share)
+	}
+	return share, nil
 }
 
 func (p *program) serveCommand() *cli.Command {
@@ -44,7 +56,7 @@ the store. SIGTERM ends a process in order: what a worker was doing is done agai
 with a coordinator.`,
 		Subcommands: []*cli.Command{
 			{
-				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: append(address[:3:3], election, stallFlag()),
+				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: append(append(address[:3:3], election), schedulingFlags()...),
 				Description: "  mrctl serve coordinator --store s3://cluster/mrctl --listen 10.0.0.5:7070 --tls-cert FILE --tls-key FILE --tls-ca FILE",
 				Action:      func(c *cli.Context) error { return p.serve(c, true, false) },
 			},
@@ -54,7 +66,7 @@ with a coordinator.`,
 				Action:      func(c *cli.Context) error { return p.serve(c, false, true) },
 			},
 			{
-				Name: "all", Usage: "both in one process", Flags: append(append(address[:3:3], election, stallFlag()), work...),
+				Name: "all", Usage: "both in one process", Flags: append(append(append(address[:3:3], election), schedulingFlags()...), work...),
 				Description: "  mrctl serve all --store /srv/mrctl",
 				Action:      func(c *cli.Context) error { return p.serve(c, true, true) },
 			},
@@ -81,6 +93,10 @@ func (p *program) serve(c *cli.Context, coordinator, worker bool) (err error) {
 	if err := checkListen(c.String("listen"), c.Bool("insecure") || tls); err != nil {
 		return err
 	}
+	share, err := slowStart(c)
+	if err != nil {
+		return err
+	}
 	log, err := newLog(c, p.stderr, zapcore.InfoLevel)
 	if err != nil {
 		return err
@@ -90,7 +106,8 @@ func (p *program) serve(c *cli.Context, coordinator, worker bool) (err error) {
 		return err
 	}
 	defer cl.close()
-	base := coordinatorConfig{Store: cl.store, Resolver: cl.resolver, TLS: cl.tls, LeaseTTL: c.Duration("lease-ttl"), Stall: c.Duration("stall"), Log: log, Version: versionText()}
+	base := coordinatorConfig{Store: cl.store, Resolver: cl.resolver, TLS: cl.tls, LeaseTTL: c.Duration("lease-ttl"), Stall: c.Duration("stall"), SlowStart: share,
+		Log: log, Version: versionText()}
 	var runners []runner
 	if coordinator {
 		r, err := p.listenServe(c, "coordinator", c.String("listen"), base, p.servers.coordinator)

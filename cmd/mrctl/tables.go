@@ -88,6 +88,8 @@ func printStatus(w io.Writer, s *controlv1.JobStatus, now time.Time) error {
 			input := "-"
 			if st.Bytes > 0 {
 				input = fmt.Sprintf("%s of %s", showSize(st.BytesDone), showSize(st.Bytes))
+			} else if text := fetching(st); text != "" {
+				input = text
 			}
 			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\n", st.Name, st.Tasks, st.Done, st.Running, st.Waiting, st.RecordsDone, input)
 		}
@@ -103,6 +105,14 @@ func printStatus(w io.Writer, s *controlv1.JobStatus, now time.Time) error {
 		}
 	}
 	return t.Flush()
+}
+
+// fetching says how far the reduces have come that still lack runs; "" where none does.
+func fetching(st *controlv1.StageStatus) string {
+	if st.RunsWanted == 0 {
+		return ""
+	}
+	return fmt.Sprintf("fetching %d/%d", st.RunsFetched, st.RunsWanted)
 }
 
 // resultText says how much a job gave.

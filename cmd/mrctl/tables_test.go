@@ -45,7 +45,7 @@ var (
 		SubmittedUnixNanos: at(-90 * time.Second), StartedUnixNanos: at(-65 * time.Second),
 		Stages: []*controlv1.StageStatus{
 			{Name: "map", Tasks: 50, Done: 12, Running: 4, Waiting: 34, Bytes: 5 << 30, BytesDone: 3 << 29, RecordsDone: 123456},
-			{Name: "reduce", Tasks: 8, Waiting: 8},
+			{Name: "reduce", Tasks: 8, Running: 2, Waiting: 6, RunsFetched: 12, RunsWanted: 100},
 		},
 		AttemptsFailed: 1, AttemptsLost: 2, TasksKept: 12,
 		Warnings: []string{"s3://logs/a.gz is read by one task alone: a compressed file cannot be split"},

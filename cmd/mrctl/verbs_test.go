@@ -118,6 +118,8 @@ func TestWrongUsage(t *testing.T) {
 		{"--json and the rows", "run ./wc in.txt --json"},
 		{`size "much"`, "run ./wc in.txt --memory much"},
 		{"--slots 0", "run ./wc in.txt --slots 0"},
+		{"--slow-start 1.5", "run ./wc in.txt --slow-start 1.5"},
+		{"--slow-start 0", "serve coordinator --store s --slow-start 0"},
 		{"invalid value", "run ./wc in.txt --partitions many"},
 		{"OFF:LEN", "run ./wc in.txt --key-bytes 10"},
 		{"a record has 16 bytes", "submit ./wc in.txt -o out --store s --input-format records:16 --key-bytes 10:10"},

@@ -43,6 +43,8 @@ type stageView struct {
 	Bytes       uint64 `json:"bytes,omitempty"`
 	BytesDone   uint64 `json:"bytes_done,omitempty"`
 	RecordsDone uint64 `json:"records_done,omitempty"`
+	RunsFetched uint64 `json:"runs_fetched,omitempty"`
+	RunsWanted  uint64 `json:"runs_wanted,omitempty"`
 }
 
 type partView struct {
@@ -101,7 +103,8 @@ func viewJob(s *controlv1.JobStatus) jobView {
 		v.Spec = s.Spec
 	}
 	for _, st := range s.Stages {
-		v.Stages = append(v.Stages, stageView{st.Name, st.Tasks, st.Done, st.Running, st.Waiting, st.Bytes, st.BytesDone, st.RecordsDone})
+		v.Stages = append(v.Stages, stageView{st.Name, st.Tasks, st.Done, st.Running, st.Waiting, st.Bytes, st.BytesDone, st.RecordsDone,
+			st.RunsFetched, st.RunsWanted})
 	}
 	for _, p := range s.Parts {
 		v.Parts = append(v.Parts, partView{p.Key, p.Rows, p.Bytes})

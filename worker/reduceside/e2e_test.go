@@ -73,6 +73,24 @@ func (f flaky) SendMsg(m any) error {
 	return f.ServerStream.SendMsg(m)
 }
 
+// tell adds sources in some order, a few at a time, some twice.
+func tell(t *testing.T, r *rand.Rand, to *Sources, all []*sessionv1.Source) {
+	var one []*sessionv1.Source
+	for _, s := range all {
+		for i, task := range s.Tasks {
+			one = append(one, &sessionv1.Source{Worker: s.Worker, Addr: s.Addr, Tasks: []uint32{task}, Attempts: s.Attempts[i : i+1], Digests: s.Digests[i : i+1]})
+		}
+	}
+	r.Shuffle(len(one), func(i, j int) { one[i], one[j] = one[j], one[i] })
+	for len(one) > 0 {
+		n := 1 + r.IntN(len(one))
+		if err := to.Add(one[:n], nil); err != nil {
+			t.Error(err)
+		}
+		one = one[max(n-r.IntN(2), 1):]
+	}
+}
+
 // TestJobs runs whole jobs, maps and reduces on several workers with small and large budgets, over streams that break,
 // and compares them with a map.
 func TestJobs(t *testing.T) {
@@ -139,6 +157,7 @@ func TestJobs(t *testing.T) {
 			held[fmt.Sprint(w, "/", m)] = res.RunPath
 			mu.Unlock()
 			sources[w].Tasks, sources[w].Attempts = append(sources[w].Tasks, uint32(m)), append(sources[w].Attempts, 1)
+			sources[w].Digests = append(sources[w].Digests, res.Digest[:])
 		}
 
 		var got []row
@@ -147,8 +166,11 @@ func TestJobs(t *testing.T) {
 			conns := shuffle.NewConns(grpc.WithTransportCredentials(insecure.NewCredentials()))
 			out := &part{}
 			bud := budget.New(0)
+			src := NewSources(maps)
+			var told sync.WaitGroup
+			told.Go(func() { tell(t, rand.New(rand.NewPCG(seed, uint64(p))), src, sources) })
 			_, err := Run(t.Context(), Task{
-				ID: &sessionv1.AttemptID{Job: "j", Task: uint32(p)}, Stage: st, Sources: sources, Maps: maps, Partitions: parts,
+				ID: &sessionv1.AttemptID{Job: "j", Task: uint32(p)}, Stage: st, Sources: src, Partitions: parts,
 				Memory: memory, Scratch: filepath.Join(t.TempDir(), "reduce"), FanIn: r.IntN(10), Budget: bud,
 			}, Deps{
 				Fetch: shuffle.NewClient(shuffle.Config{
@@ -165,6 +187,7 @@ func TestJobs(t *testing.T) {
 			}
 			got = append(got, out.rows...)
 			conns.Close()
+			told.Wait()
 		}
 		for _, s := range stop {
 			s()

@@ -3,12 +3,14 @@ package reduceside
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -177,18 +179,26 @@ func (p *part) Abort()                      { p.aborted = true }
 type sections struct {
 	got  []shuffle.Landed
 	err  error
-	done int
+	done atomic.Int32 // sections that are done with
 }
 
-func (s *sections) Fetch(context.Context, shuffle.Request) (shuffle.Fetched, error) {
-	if s.err != nil {
+func (s *sections) Fetch(_ context.Context, req shuffle.Request) (shuffle.Fetched, error) {
+	var gone *shuffle.MissingError
+	if errors.As(s.err, &gone) != (s.err != nil) {
 		return shuffle.Fetched{}, s.err
 	}
-	f := shuffle.Fetched{Sections: slices.Clone(s.got)}
-	for i := range f.Sections {
-		f.Sections[i].Range.Done = func() { s.done++ }
+	for _, l := range s.got {
+		if gone != nil && slices.ContainsFunc(gone.Runs, func(m shuffle.Missing) bool { return m.Task == l.Task }) {
+			continue
+		}
+		for _, src := range req.Sources {
+			if slices.Contains(src.Tasks, l.Task) {
+				l.Range.Done = func() { s.done.Add(1) }
+				req.Landed(l)
+			}
+		}
 	}
-	return f, nil
+	return shuffle.Fetched{}, s.err
 }
 
 // land makes the runs of map tasks with pairs of words over a few partitions, and gives one partition's sections, each

@@ -17,12 +17,10 @@ package reduceside
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 	"syscall"
 	"time"
 
@@ -63,8 +61,7 @@ type Task struct {
 	ID         *sessionv1.AttemptID
 	Job        spec.Job
 	Stage      *pluginv1.Stage
-	Sources    []*sessionv1.Source
-	Maps       int // map tasks in all: the sources name each once
+	Sources    *Sources // where its runs lie; may grow while it runs
 	Partitions int
 	Memory     int64          // bytes; see the package comment
 	Scratch    string         // a folder of the attempt's own; made when needed, gone afterwards
@@ -87,6 +84,7 @@ type Deps struct {
 // Input says what of a map task was consumed.
 type Input struct {
 	Task, Attempt uint32
+	Output        []byte      // the digest of the whole attempt, as the leader told it
 	Digest        runs.Digest // of this attempt's partition
 }
 
@@ -104,9 +102,6 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 	if d.Log == nil {
 		d.Log = zap.NewNop()
 	}
-	if err := check(&t); err != nil {
-		return Result{}, err
-	}
 	defer func() {
 		if rmErr := os.RemoveAll(t.Scratch); rmErr != nil {
 			d.Log.Warn("scratch left behind", zap.String("path", t.Scratch), zap.Error(rmErr)) // swept with the job's
@@ -116,41 +111,20 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
-	sections, err := r.fetch(ctx)
+	g := newGathering(r)
+	ranges, err := g.run(ctx)
 	if err != nil {
+		return Result{}, blame(err, g.names)
+	}
+	if res.Inputs, err = g.inputs(); err != nil {
 		return Result{}, err
 	}
-	if err := r.reduce(ctx, sections); err != nil {
-		return Result{}, blame(err, sections)
+	if err := r.reduce(ctx, ranges, g.merger); err != nil {
+		return Result{}, blame(err, g.names)
 	}
 	r.tally.Nanos = time.Since(began).Nanoseconds()
-	for _, s := range sections {
-		res.Inputs = append(res.Inputs, Input{Task: s.Task, Attempt: s.Attempt, Digest: s.Range.Digest})
-	}
 	res.Tally = r.tally
 	return res, nil
-}
-
-// check refuses sources that do not name each map task once: the result would be wrong without anyone noticing.
-func check(t *Task) error {
-	seen := make([]bool, t.Maps)
-	n := 0
-	for _, s := range t.Sources {
-		if len(s.GetTasks()) != len(s.GetAttempts()) {
-			return errs.New(errs.Invalid, "source %s: %d tasks with %d attempts", s.GetWorker(), len(s.GetTasks()), len(s.GetAttempts()))
-		}
-		for _, task := range s.GetTasks() {
-			if int(task) >= t.Maps || seen[task] {
-				return errs.New(errs.Invalid, "source %s: map task %d of %d is named twice or unknown", s.GetWorker(), task, t.Maps)
-			}
-			seen[task] = true
-			n++
-		}
-	}
-	if n != t.Maps {
-		return errs.New(errs.Invalid, "sources name %d map tasks of %d", n, t.Maps)
-	}
-	return nil
 }
 
 // reduction is one attempt under way.
@@ -181,44 +155,17 @@ func newReduction(ctx context.Context, t *Task, d *Deps) (*reduction, error) {
 	return r, context.Cause(ctx)
 }
 
-// fetch lands the partition of every run, by task.
-func (r *reduction) fetch(ctx context.Context) ([]shuffle.Landed, error) {
-	req := shuffle.Request{
-		Job: r.t.ID.GetJob(), Stage: r.t.ID.GetStage(), Partition: r.t.ID.GetTask(), Sources: r.t.Sources,
-		Memory: r.t.Budget.Part(max(r.memory/2, 1)), Scratch: r.t.Scratch,
-	}
-	if r.d.Progress != nil {
-		req.Progress = func(bytes int64) { r.d.Progress(0, bytes) }
-	}
-	got, err := r.d.Fetch.Fetch(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	r.tally.ShuffledBytes, r.tally.SpilledBytes = uint64(got.Bytes), uint64(got.Spilled)
-	slices.SortFunc(got.Sections, func(a, b shuffle.Landed) int { return cmp.Compare(a.Task, b.Task) })
-	for _, s := range got.Sections {
-		r.tally.BytesIn += uint64(s.Range.Len)
-	}
-	return got.Sections, nil
-}
-
-// reduce merges the sections into the part. It takes their bytes over; what it leaves of them in sections is their names.
-func (r *reduction) reduce(ctx context.Context, sections []shuffle.Landed) (err error) {
-	var ranges []runs.Range
-	for i := range sections {
-		s := &sections[i].Range
-		if s.Len > 0 {
-			ranges = append(ranges, *s)
-		} else if s.Done != nil {
-			s.Done()
-		}
-		s.Mem, s.Done = nil, nil
-	}
+// merger merges this attempt's runs, within its share of W.
+func (r *reduction) merger() *runs.Merger {
 	w := r.memory
-	m := runs.Merger{
+	return &runs.Merger{
 		Dir: r.t.Scratch, Partitions: r.t.Partitions, FanIn: r.t.FanIn, Limit: w / 4, Fold: r.fold, Memory: r.t.Budget,
 		Write: runs.Options{Block: int(min(max(w/16, 1<<10), runs.BlockSize))},
 	}
+}
+
+// reduce merges the ranges into the part. It takes them over.
+func (r *reduction) reduce(ctx context.Context, ranges []runs.Range, m *runs.Merger) (err error) {
 	in, closeMerge, err := m.Open(ctx, ranges)
 	if err != nil {
 		return err

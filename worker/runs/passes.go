@@ -66,6 +66,21 @@ func (m *Merger) Reduce(ctx context.Context, ranges []Range, n int) ([]Range, er
 	return ranges, nil
 }
 
+// Ahead says how many of the smallest of the ranges to merge into one while others are still to come, so that in the end
+// one merge reads all that is left: 0 while one merge would do, or few ranges are there yet. The ranges are in order of
+// their lengths.
+func (m *Merger) Ahead(ranges []Range, coming int) int {
+	k := m.fits(ranges)
+	if k < len(ranges) {
+		return k // whatever comes, these need a pass
+	}
+	over := len(ranges) + coming - m.fanIn()
+	if over <= 0 || k < m.fanIn() {
+		return 0
+	}
+	return min(k, over+1)
+}
+
 func (m *Merger) fanIn() int {
 	if m.FanIn < 2 {
 		return DefaultFanIn

@@ -62,6 +62,9 @@ type Request struct {
 	// behind for the owner of Scratch.
 	Memory  *budget.Budget
 	Scratch string
+	// Landed, if set, is given each section as soon as it has landed, and owns it; Fetched then has none. It is called from
+	// several goroutines, one at a time.
+	Landed func(Landed)
 	// Progress is told the bytes that came over the wire, all told; from several goroutines, one at a time.
 	Progress func(bytes int64)
 }
@@ -74,7 +77,7 @@ type Landed struct {
 	Range         runs.Range // of Len 0 where the partition is empty; Done gives its memory back
 }
 
-// Fetched is every section asked for, in no promised order.
+// Fetched is every section asked for, in no promised order, unless each was handed over as it landed.
 type Fetched struct {
 	Sections []Landed
 	Bytes    int64 // that came over the wire
@@ -91,7 +94,8 @@ func (f *Fetched) release() {
 }
 
 // Fetch lands the request's partition of every run of its sources. Where runs cannot be had it reports all of them in one
-// *MissingError; other errors are of the reader's own disk, or the context's end. After an error nothing is held.
+// *MissingError; other errors are of the reader's own disk, or the context's end. After an error nothing is held, but for what
+// Request.Landed was given.
 func (c *Client) Fetch(ctx context.Context, req Request) (Fetched, error) {
 	f := &fetch{c: c, req: req}
 	g, ctx := errgroup.WithContext(ctx)
@@ -131,6 +135,10 @@ type fetch struct {
 func (f *fetch) landed(l Landed) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.req.Landed != nil {
+		f.req.Landed(l)
+		return
+	}
 	f.got.Sections = append(f.got.Sections, l)
 }
 

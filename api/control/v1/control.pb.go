@@ -686,15 +686,18 @@ func (x *Part) GetBytes() uint64 {
 }
 
 type StageStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // "map", "reduce"
-	Tasks         uint32                 `protobuf:"varint,2,opt,name=tasks,proto3" json:"tasks,omitempty"`
-	Done          uint32                 `protobuf:"varint,3,opt,name=done,proto3" json:"done,omitempty"`
-	Running       uint32                 `protobuf:"varint,4,opt,name=running,proto3" json:"running,omitempty"`
-	Waiting       uint32                 `protobuf:"varint,5,opt,name=waiting,proto3" json:"waiting,omitempty"`
-	Bytes         uint64                 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"` // of input, in all
-	BytesDone     uint64                 `protobuf:"varint,7,opt,name=bytes_done,json=bytesDone,proto3" json:"bytes_done,omitempty"`
-	RecordsDone   uint64                 `protobuf:"varint,8,opt,name=records_done,json=recordsDone,proto3" json:"records_done,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Name        string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // "map", "reduce"
+	Tasks       uint32                 `protobuf:"varint,2,opt,name=tasks,proto3" json:"tasks,omitempty"`
+	Done        uint32                 `protobuf:"varint,3,opt,name=done,proto3" json:"done,omitempty"`
+	Running     uint32                 `protobuf:"varint,4,opt,name=running,proto3" json:"running,omitempty"`
+	Waiting     uint32                 `protobuf:"varint,5,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Bytes       uint64                 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"` // of input, in all
+	BytesDone   uint64                 `protobuf:"varint,7,opt,name=bytes_done,json=bytesDone,proto3" json:"bytes_done,omitempty"`
+	RecordsDone uint64                 `protobuf:"varint,8,opt,name=records_done,json=recordsDone,proto3" json:"records_done,omitempty"`
+	// Of the running reduces that have not fetched all runs: those they have, and those they need.
+	RunsFetched   uint64 `protobuf:"varint,9,opt,name=runs_fetched,json=runsFetched,proto3" json:"runs_fetched,omitempty"`
+	RunsWanted    uint64 `protobuf:"varint,10,opt,name=runs_wanted,json=runsWanted,proto3" json:"runs_wanted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -781,6 +784,20 @@ func (x *StageStatus) GetBytesDone() uint64 {
 func (x *StageStatus) GetRecordsDone() uint64 {
 	if x != nil {
 		return x.RecordsDone
+	}
+	return 0
+}
+
+func (x *StageStatus) GetRunsFetched() uint64 {
+	if x != nil {
+		return x.RunsFetched
+	}
+	return 0
+}
+
+func (x *StageStatus) GetRunsWanted() uint64 {
+	if x != nil {
+		return x.RunsWanted
 	}
 	return 0
 }
@@ -1599,7 +1616,7 @@ const file_api_control_v1_control_proto_rawDesc = "" +
 	"\x04Part\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\x04R\x04rows\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\xd7\x01\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\x9b\x02\n" +
 	"\vStageStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05tasks\x18\x02 \x01(\rR\x05tasks\x12\x12\n" +
@@ -1609,7 +1626,11 @@ const file_api_control_v1_control_proto_rawDesc = "" +
 	"\x05bytes\x18\x06 \x01(\x04R\x05bytes\x12\x1d\n" +
 	"\n" +
 	"bytes_done\x18\a \x01(\x04R\tbytesDone\x12!\n" +
-	"\frecords_done\x18\b \x01(\x04R\vrecordsDone\"Y\n" +
+	"\frecords_done\x18\b \x01(\x04R\vrecordsDone\x12!\n" +
+	"\fruns_fetched\x18\t \x01(\x04R\vrunsFetched\x12\x1f\n" +
+	"\vruns_wanted\x18\n" +
+	" \x01(\x04R\n" +
+	"runsWanted\"Y\n" +
 	"\fWatchRequest\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x1f\n" +
 	"\vafter_event\x18\x02 \x01(\x04R\n" +

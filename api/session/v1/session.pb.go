@@ -597,6 +597,7 @@ type AttemptProgress struct {
 	Records       uint64                 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`
 	Bytes         uint64                 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`                             // of input done
 	BytesTotal    uint64                 `protobuf:"varint,4,opt,name=bytes_total,json=bytesTotal,proto3" json:"bytes_total,omitempty"` // 0: not known
+	Runs          uint32                 `protobuf:"varint,5,opt,name=runs,proto3" json:"runs,omitempty"`                               // reduce: map tasks whose runs have landed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -655,6 +656,13 @@ func (x *AttemptProgress) GetBytes() uint64 {
 func (x *AttemptProgress) GetBytesTotal() uint64 {
 	if x != nil {
 		return x.BytesTotal
+	}
+	return 0
+}
+
+func (x *AttemptProgress) GetRuns() uint32 {
+	if x != nil {
+		return x.Runs
 	}
 	return 0
 }
@@ -1002,6 +1010,7 @@ type AttachResponse struct {
 	//	*AttachResponse_Stop
 	//	*AttachResponse_Release
 	//	*AttachResponse_Ack
+	//	*AttachResponse_AddSources
 	Kind          isAttachResponse_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1096,6 +1105,15 @@ func (x *AttachResponse) GetAck() *Ack {
 	return nil
 }
 
+func (x *AttachResponse) GetAddSources() *AddSources {
+	if x != nil {
+		if x, ok := x.Kind.(*AttachResponse_AddSources); ok {
+			return x.AddSources
+		}
+	}
+	return nil
+}
+
 type isAttachResponse_Kind interface {
 	isAttachResponse_Kind()
 }
@@ -1120,6 +1138,10 @@ type AttachResponse_Ack struct {
 	Ack *Ack `protobuf:"bytes,6,opt,name=ack,proto3,oneof"`
 }
 
+type AttachResponse_AddSources struct {
+	AddSources *AddSources `protobuf:"bytes,7,opt,name=add_sources,json=addSources,proto3,oneof"`
+}
+
 func (*AttachResponse_Welcome) isAttachResponse_Kind() {}
 
 func (*AttachResponse_Start) isAttachResponse_Kind() {}
@@ -1129,6 +1151,8 @@ func (*AttachResponse_Stop) isAttachResponse_Kind() {}
 func (*AttachResponse_Release) isAttachResponse_Kind() {}
 
 func (*AttachResponse_Ack) isAttachResponse_Kind() {}
+
+func (*AttachResponse_AddSources) isAttachResponse_Kind() {}
 
 type Welcome struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -1185,7 +1209,7 @@ func (x *Welcome) GetCoordinator() string {
 type Start struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            *AttemptID             `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Sources       []*Source              `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"` // reduce: where the runs are
+	Sources       []*Source              `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"` // reduce: where the runs are, as far as it is known; AddSources follows
 	Maps          uint32                 `protobuf:"varint,3,opt,name=maps,proto3" json:"maps,omitempty"`      // reduce: map tasks in all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1319,6 +1343,69 @@ func (x *Source) GetDigests() [][]byte {
 	return nil
 }
 
+// AddSources tells a reduce attempt that runs where runs lie that it did not know of, or believed elsewhere. The latest
+// word on a map task counts. It may repeat what was said before; what has landed of a task from another attempt is kept if
+// the digests are equal, else the attempt ends and is tried again.
+type AddSources struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            *AttemptID             `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Sources       []*Source              `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"`
+	Gone          []uint32               `protobuf:"varint,3,rep,packed,name=gone,proto3" json:"gone,omitempty"` // map tasks of which there is no output at present
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddSources) Reset() {
+	*x = AddSources{}
+	mi := &file_api_session_v1_session_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddSources) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddSources) ProtoMessage() {}
+
+func (x *AddSources) ProtoReflect() protoreflect.Message {
+	mi := &file_api_session_v1_session_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddSources.ProtoReflect.Descriptor instead.
+func (*AddSources) Descriptor() ([]byte, []int) {
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *AddSources) GetId() *AttemptID {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *AddSources) GetSources() []*Source {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *AddSources) GetGone() []uint32 {
+	if x != nil {
+		return x.Gone
+	}
+	return nil
+}
+
 type Stop struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            *AttemptID             `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1329,7 +1416,7 @@ type Stop struct {
 
 func (x *Stop) Reset() {
 	*x = Stop{}
-	mi := &file_api_session_v1_session_proto_msgTypes[14]
+	mi := &file_api_session_v1_session_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1341,7 +1428,7 @@ func (x *Stop) String() string {
 func (*Stop) ProtoMessage() {}
 
 func (x *Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[14]
+	mi := &file_api_session_v1_session_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1354,7 +1441,7 @@ func (x *Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stop.ProtoReflect.Descriptor instead.
 func (*Stop) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{14}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Stop) GetId() *AttemptID {
@@ -1381,7 +1468,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_api_session_v1_session_proto_msgTypes[15]
+	mi := &file_api_session_v1_session_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1480,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[15]
+	mi := &file_api_session_v1_session_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1493,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{15}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Release) GetJob() string {
@@ -1426,7 +1513,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_api_session_v1_session_proto_msgTypes[16]
+	mi := &file_api_session_v1_session_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1438,7 +1525,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[16]
+	mi := &file_api_session_v1_session_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1451,7 +1538,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{16}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Ack) GetId() *AttemptID {
@@ -1510,13 +1597,14 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\battempts\x18\x01 \x03(\v2\x1b.session.v1.AttemptProgressR\battempts\x12\x1f\n" +
 	"\vmemory_used\x18\x02 \x01(\x04R\n" +
 	"memoryUsed\x12!\n" +
-	"\fscratch_free\x18\x03 \x01(\x04R\vscratchFree\"\x89\x01\n" +
+	"\fscratch_free\x18\x03 \x01(\x04R\vscratchFree\"\x9d\x01\n" +
 	"\x0fAttemptProgress\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x12\x18\n" +
 	"\arecords\x18\x02 \x01(\x04R\arecords\x12\x14\n" +
 	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x1f\n" +
 	"\vbytes_total\x18\x04 \x01(\x04R\n" +
-	"bytesTotal\"\xbb\x03\n" +
+	"bytesTotal\x12\x12\n" +
+	"\x04runs\x18\x05 \x01(\rR\x04runs\"\xbb\x03\n" +
 	"\x05Tally\x12\x1d\n" +
 	"\n" +
 	"records_in\x18\x01 \x01(\x04R\trecordsIn\x12\x19\n" +
@@ -1558,14 +1646,16 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\x0fOUTCOME_STOPPED\x10\x03\x12\x15\n" +
 	"\x11OUTCOME_RUNS_GONE\x10\x04\x12\x10\n" +
 	"\fOUTCOME_LOST\x10\x05\"\a\n" +
-	"\x05Drain\"\x88\x02\n" +
+	"\x05Drain\"\xc3\x02\n" +
 	"\x0eAttachResponse\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12/\n" +
 	"\awelcome\x18\x02 \x01(\v2\x13.session.v1.WelcomeH\x00R\awelcome\x12)\n" +
 	"\x05start\x18\x03 \x01(\v2\x11.session.v1.StartH\x00R\x05start\x12&\n" +
 	"\x04stop\x18\x04 \x01(\v2\x10.session.v1.StopH\x00R\x04stop\x12/\n" +
 	"\arelease\x18\x05 \x01(\v2\x13.session.v1.ReleaseH\x00R\arelease\x12#\n" +
-	"\x03ack\x18\x06 \x01(\v2\x0f.session.v1.AckH\x00R\x03ackB\x06\n" +
+	"\x03ack\x18\x06 \x01(\v2\x0f.session.v1.AckH\x00R\x03ack\x129\n" +
+	"\vadd_sources\x18\a \x01(\v2\x16.session.v1.AddSourcesH\x00R\n" +
+	"addSourcesB\x06\n" +
 	"\x04kind\"T\n" +
 	"\aWelcome\x12'\n" +
 	"\x0fheartbeat_nanos\x18\x01 \x01(\x03R\x0eheartbeatNanos\x12 \n" +
@@ -1579,7 +1669,12 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\x04addr\x18\x02 \x01(\tR\x04addr\x12\x14\n" +
 	"\x05tasks\x18\x03 \x03(\rR\x05tasks\x12\x1a\n" +
 	"\battempts\x18\x04 \x03(\rR\battempts\x12\x18\n" +
-	"\adigests\x18\x05 \x03(\fR\adigests\"E\n" +
+	"\adigests\x18\x05 \x03(\fR\adigests\"u\n" +
+	"\n" +
+	"AddSources\x12%\n" +
+	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x12,\n" +
+	"\asources\x18\x02 \x03(\v2\x12.session.v1.SourceR\asources\x12\x12\n" +
+	"\x04gone\x18\x03 \x03(\rR\x04gone\"E\n" +
 	"\x04Stop\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x1b\n" +
@@ -1603,7 +1698,7 @@ func file_api_session_v1_session_proto_rawDescGZIP() []byte {
 }
 
 var file_api_session_v1_session_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_api_session_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_api_session_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_api_session_v1_session_proto_goTypes = []any{
 	(AttemptID_Phase)(0),    // 0: session.v1.AttemptID.Phase
 	(Report_Outcome)(0),     // 1: session.v1.Report.Outcome
@@ -1621,18 +1716,19 @@ var file_api_session_v1_session_proto_goTypes = []any{
 	(*Welcome)(nil),         // 13: session.v1.Welcome
 	(*Start)(nil),           // 14: session.v1.Start
 	(*Source)(nil),          // 15: session.v1.Source
-	(*Stop)(nil),            // 16: session.v1.Stop
-	(*Release)(nil),         // 17: session.v1.Release
-	(*Ack)(nil),             // 18: session.v1.Ack
-	nil,                     // 19: session.v1.Register.LabelsEntry
-	nil,                     // 20: session.v1.Tally.UserEntry
+	(*AddSources)(nil),      // 16: session.v1.AddSources
+	(*Stop)(nil),            // 17: session.v1.Stop
+	(*Release)(nil),         // 18: session.v1.Release
+	(*Ack)(nil),             // 19: session.v1.Ack
+	nil,                     // 20: session.v1.Register.LabelsEntry
+	nil,                     // 21: session.v1.Tally.UserEntry
 }
 var file_api_session_v1_session_proto_depIdxs = []int32{
 	3,  // 0: session.v1.AttachRequest.register:type_name -> session.v1.Register
 	6,  // 1: session.v1.AttachRequest.heartbeat:type_name -> session.v1.Heartbeat
 	10, // 2: session.v1.AttachRequest.report:type_name -> session.v1.Report
 	11, // 3: session.v1.AttachRequest.drain:type_name -> session.v1.Drain
-	19, // 4: session.v1.Register.labels:type_name -> session.v1.Register.LabelsEntry
+	20, // 4: session.v1.Register.labels:type_name -> session.v1.Register.LabelsEntry
 	5,  // 5: session.v1.Register.running:type_name -> session.v1.AttemptID
 	4,  // 6: session.v1.Register.held:type_name -> session.v1.Held
 	5,  // 7: session.v1.Held.id:type_name -> session.v1.AttemptID
@@ -1640,7 +1736,7 @@ var file_api_session_v1_session_proto_depIdxs = []int32{
 	0,  // 9: session.v1.AttemptID.phase:type_name -> session.v1.AttemptID.Phase
 	7,  // 10: session.v1.Heartbeat.attempts:type_name -> session.v1.AttemptProgress
 	5,  // 11: session.v1.AttemptProgress.id:type_name -> session.v1.AttemptID
-	20, // 12: session.v1.Tally.user:type_name -> session.v1.Tally.UserEntry
+	21, // 12: session.v1.Tally.user:type_name -> session.v1.Tally.UserEntry
 	9,  // 13: session.v1.Tally.bad_samples:type_name -> session.v1.BadSample
 	5,  // 14: session.v1.Report.id:type_name -> session.v1.AttemptID
 	1,  // 15: session.v1.Report.outcome:type_name -> session.v1.Report.Outcome
@@ -1648,20 +1744,23 @@ var file_api_session_v1_session_proto_depIdxs = []int32{
 	8,  // 17: session.v1.Report.tally:type_name -> session.v1.Tally
 	13, // 18: session.v1.AttachResponse.welcome:type_name -> session.v1.Welcome
 	14, // 19: session.v1.AttachResponse.start:type_name -> session.v1.Start
-	16, // 20: session.v1.AttachResponse.stop:type_name -> session.v1.Stop
-	17, // 21: session.v1.AttachResponse.release:type_name -> session.v1.Release
-	18, // 22: session.v1.AttachResponse.ack:type_name -> session.v1.Ack
-	5,  // 23: session.v1.Start.id:type_name -> session.v1.AttemptID
-	15, // 24: session.v1.Start.sources:type_name -> session.v1.Source
-	5,  // 25: session.v1.Stop.id:type_name -> session.v1.AttemptID
-	5,  // 26: session.v1.Ack.id:type_name -> session.v1.AttemptID
-	2,  // 27: session.v1.SessionService.Attach:input_type -> session.v1.AttachRequest
-	12, // 28: session.v1.SessionService.Attach:output_type -> session.v1.AttachResponse
-	28, // [28:29] is the sub-list for method output_type
-	27, // [27:28] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	17, // 20: session.v1.AttachResponse.stop:type_name -> session.v1.Stop
+	18, // 21: session.v1.AttachResponse.release:type_name -> session.v1.Release
+	19, // 22: session.v1.AttachResponse.ack:type_name -> session.v1.Ack
+	16, // 23: session.v1.AttachResponse.add_sources:type_name -> session.v1.AddSources
+	5,  // 24: session.v1.Start.id:type_name -> session.v1.AttemptID
+	15, // 25: session.v1.Start.sources:type_name -> session.v1.Source
+	5,  // 26: session.v1.AddSources.id:type_name -> session.v1.AttemptID
+	15, // 27: session.v1.AddSources.sources:type_name -> session.v1.Source
+	5,  // 28: session.v1.Stop.id:type_name -> session.v1.AttemptID
+	5,  // 29: session.v1.Ack.id:type_name -> session.v1.AttemptID
+	2,  // 30: session.v1.SessionService.Attach:input_type -> session.v1.AttachRequest
+	12, // 31: session.v1.SessionService.Attach:output_type -> session.v1.AttachResponse
+	31, // [31:32] is the sub-list for method output_type
+	30, // [30:31] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_api_session_v1_session_proto_init() }
@@ -1681,6 +1780,7 @@ func file_api_session_v1_session_proto_init() {
 		(*AttachResponse_Stop)(nil),
 		(*AttachResponse_Release)(nil),
 		(*AttachResponse_Ack)(nil),
+		(*AttachResponse_AddSources)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1688,7 +1788,7 @@ func file_api_session_v1_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_api_session_v1_session_proto_rawDesc), len(file_api_session_v1_session_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
