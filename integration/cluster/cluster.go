@@ -232,7 +232,20 @@ type Status struct {
 		Name  string `json:"name"`
 		Tasks int    `json:"tasks"`
 		Done  int    `json:"done"`
+		// Running tasks; of those that still fetch, the runs they have and those they need.
+		Running     int `json:"running"`
+		RunsFetched int `json:"runs_fetched"`
+		RunsWanted  int `json:"runs_wanted"`
 	} `json:"stages"`
+}
+
+// Event is an entry of a job's history.
+type Event struct {
+	Kind    string `json:"kind"`
+	Task    string `json:"task"`
+	Attempt int    `json:"attempt"`
+	Worker  string `json:"worker"`
+	Text    string `json:"text"`
 }
 
 // Ended tells whether the job is over.
@@ -252,6 +265,30 @@ func (s Status) Done() (done, of int) {
 // Status asks for a job.
 func (c *Cluster) Status(ctx context.Context, id string) (s Status, err error) {
 	return s, c.JSON(ctx, &s, "status", id)
+}
+
+// Events is what has happened to a job so far under the present leader, who does not say that there is no more of it: the
+// events of a second are taken.
+func (c *Cluster) Events(ctx context.Context, id string) (all []Event, err error) {
+	second, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	r, err := c.Mrctl(second, "watch", "--json", id)
+	if err != nil && second.Err() == nil || ctx.Err() != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(r.Out) {
+		var m struct{ Event *Event }
+		if !strings.HasSuffix(line, "\n") {
+			break // cut off
+		}
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			return nil, fmt.Errorf("mrctl watch %s: %w in %q", id, err, line)
+		}
+		if m.Event != nil {
+			all = append(all, *m.Event)
+		}
+	}
+	return all, nil
 }
 
 // Submit submits a job and gives its id.

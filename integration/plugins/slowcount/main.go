@@ -4,19 +4,24 @@ package main
 import (
 	"context"
 	"flag"
+	"strings"
 	"time"
 
 	"github.com/mrctl/mrctl/jobs"
 )
 
-var pause = flag.Duration("pause", 0, "sleep so long at every 1000th record")
+var (
+	pause = flag.Duration("pause", 0, "sleep so long at every 1000th record")
+	at    = flag.String("at", "", "sleep at records that begin so, instead")
+)
 
 func main() {
 	n := 0
 	jobs.Main(jobs.Job[string, string, int64, jobs.Pair[string, int64]]{
 		Name: "slowcount",
 		Map: func(ctx context.Context, line string, emit func(string, int64)) error {
-			if n++; n%1000 == 0 && *pause > 0 {
+			n++
+			if slow := *at == "" && n%1000 == 0 || *at != "" && strings.HasPrefix(line, *at); slow && *pause > 0 {
 				select {
 				case <-time.After(*pause):
 				case <-ctx.Done():
