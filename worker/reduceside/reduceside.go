@@ -1,12 +1,14 @@
 // Package reduceside runs reduce attempts: its partition of every map run is fetched, merged in key order, reduced, and
 // written to a staged part.
 //
-//	Fetch (whole) -> merge, in passes where needed -> fold known to the engine ------------> columns -> part
-//	                                              |-> groups -> plugin -> rows of the result -> part
-//	                                              \-> records of an identity map ---> part
+//	Sources -> fetch (whole) -> merge, in passes where needed -> fold known to the engine ------------> columns -> part
+//	                                                         |-> groups -> plugin -> rows of the result -> part
+//	                                                         \-> records of an identity map ---> part
 //
-// The merge begins when everything has landed and never reads from the wire. A group is as large as it likes: it streams
-// from the merge to the plugin in batches, or is folded on the way. Rows come back on a goroutine of their own.
+// An attempt may begin while maps still run: it fetches what its Sources name, and waits for the leader to add the rest.
+// Of more runs than one merge reads, those that have landed are merged into fewer meanwhile. The last merge begins when
+// everything has landed; no merge ever reads from the wire, and no fetch waits for a merge. A group is as large as it likes:
+// it streams from the merge to the plugin in batches, or is folded on the way. Rows come back on a goroutine of their own.
 //
 // Memory: of Task.Memory, W is the worker's: one half where the plugin reduces (which is told that it may hold the other),
 // all of it where the engine does. 1/2 W is for sections landed in memory, 1/4 W for reading the rest in a merge, 1/8 W for

@@ -68,17 +68,17 @@ func (m *Merger) Reduce(ctx context.Context, ranges []Range, n int) ([]Range, er
 
 // Ahead says how many of the smallest of the ranges to merge into one while others are still to come, so that in the end
 // one merge reads all that is left: 0 while one merge would do, or few ranges are there yet. The ranges are in order of
-// their lengths.
+// their lengths. Only the smaller half or so is merged: what a pass has written is large, and is not to be written again.
 func (m *Merger) Ahead(ranges []Range, coming int) int {
-	k := m.fits(ranges)
-	if k < len(ranges) {
-		return k // whatever comes, these need a pass
+	most := m.fits(ranges)
+	if most == len(ranges) {
+		most = m.fanIn() // as far as one can tell
 	}
-	over := len(ranges) + coming - m.fanIn()
-	if over <= 0 || k < m.fanIn() {
+	k := min(len(ranges)+coming-most+1, most)
+	if k < 2 || len(ranges) < 2*(k-1) {
 		return 0
 	}
-	return min(k, over+1)
+	return k
 }
 
 func (m *Merger) fanIn() int {
