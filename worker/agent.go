@@ -48,12 +48,11 @@ type Config struct {
 	// RunCodec compresses the runs that maps leave: auto, none, lz4 or zstd. "": auto, which is none on loopback, else lz4.
 	RunCodec string
 	// Leader is an address to try before the lease is read; empty where it is not known.
-	Leader string
-	// Binaries are plugins that lie here already, by digest, checked by whoever names them.
-	Binaries map[string]string
-	Profile  string      // a folder for CPU profiles of plugins; "" for none
-	Log      *zap.Logger // nil: no log
-	Version  string
+	Leader  string
+	Ready   *pluginhost.Ready // plugins that are here already; nil: none
+	Profile string            // a folder for CPU profiles of plugins; "" for none
+	Log     *zap.Logger       // nil: no log
+	Version string
 }
 
 // MinMemoryPerSlot is the least a slot can work with, in bytes.
@@ -141,7 +140,7 @@ func New(cfg Config) (*Agent, error) {
 		attempts: map[attemptKey]*attempt{}, reports: map[attemptKey]*sessionv1.Report{},
 		held: map[attemptKey]heldRun{}, jobs: map[string]*job{}, changed: make(chan struct{}, 1),
 	}
-	a.host = pluginhost.New(pluginhost.Config{Dir: filepath.Join(cfg.Scratch, "plugins"), Store: cfg.Store, Binaries: cfg.Binaries, Log: a.log})
+	a.host = pluginhost.New(pluginhost.Config{Dir: filepath.Join(cfg.Scratch, "plugins"), Store: cfg.Store, Ready: cfg.Ready, Log: a.log})
 	a.plans = dataset.NewPlans(cfg.Store)
 	a.conns = shuffle.NewConns(grpc.WithTransportCredentials(cfg.TLS.Client()))
 	a.fetch = shuffle.NewClient(shuffle.Config{Worker: a.id, Lookup: a.lookup, Routes: a.conns.Routes, Log: a.log})

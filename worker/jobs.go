@@ -115,11 +115,8 @@ func (a *Agent) plugin(ctx context.Context, j *job) (*pluginhost.Process, error)
 	if !ok {
 		return nil, errs.New(errs.Invalid, "the job brings no plugin for %s, only for %v", platform, keys(j.spec.Plugins))
 	}
-	spec := pluginhost.Spec{Job: j.id, Digest: sum, Args: j.spec.Args, Scratch: filepath.Join(j.scratch, "plugin"), Slots: a.cfg.Slots}
-	if a.cfg.Profile != "" {
-		spec.Profile = filepath.Join(a.cfg.Profile, "plugin.cpu.pprof")
-	}
-	p, err := a.host.Start(ctx, spec)
+	p, err := a.host.Start(ctx, pluginhost.Spec{Job: j.id, Digest: sum, Args: j.spec.Args,
+		Scratch: filepath.Join(j.scratch, "plugin"), Slots: a.cfg.Slots, Profile: pluginhost.ProfileIn(a.cfg.Profile)})
 	if err != nil {
 		return nil, err
 	}

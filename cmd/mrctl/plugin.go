@@ -28,11 +28,20 @@ const here = runtime.GOOS + "/" + runtime.GOARCH
 // plugin is the PLUGIN argument once it is known what it is.
 type plugin struct {
 	arg      string
-	source   string            // folder of a Go package, or ""
-	digest   string            // sha256 of a binary that is in the store already, or ""
-	binaries map[string]string // platform -> path of a binary
-	scratch  string            // folder for what is built
-	name     string            // of its stage, once described
+	source   string              // folder of a Go package, or ""
+	digest   string              // sha256 of a binary that is in the store already, or ""
+	binaries map[string]string   // platform -> path of a binary
+	scratch  string              // folder for what is built
+	name     string              // of its stage, once described
+	process  *pluginhost.Process // that described it, until it is closed
+}
+
+// close ends the process that was asked what the plugin is, if it has not been ended.
+func (pl *plugin) close() error {
+	if pl == nil || pl.process == nil {
+		return nil
+	}
+	return pl.process.Close()
 }
 
 // resolvePlugin says what a PLUGIN argument is and has a binary made of it for this machine, which check runs.
@@ -81,8 +90,9 @@ func resolvePlugin(ctx context.Context, arg, scratch string, stderr io.Writer) (
 	return pl, nil
 }
 
-// check starts the plugin with its flags and asks what it is, so that a wrong flag is found before anything is stored.
-func (pl *plugin) check(ctx context.Context, store storage.Store, args []string) (*pluginv1.DescribeResponse, error) {
+// check starts the plugin as how says, with its flags, and asks what it is, so that a wrong flag is found before anything
+// is stored. The process waits for more until close.
+func (pl *plugin) check(ctx context.Context, store storage.Store, how pluginhost.Spec) (*pluginv1.DescribeResponse, error) {
 	if pl.digest != "" && pl.binaries[here] == "" {
 		path, err := fetchPlugin(ctx, store, pl.digest, pl.scratch)
 		if err != nil {
@@ -90,14 +100,16 @@ func (pl *plugin) check(ctx context.Context, store storage.Store, args []string)
 		}
 		pl.binaries[here] = path
 	}
-	desc, err := pluginhost.DescribeBinary(ctx, pl.binaries[here], args)
-	if err != nil {
+	how.Path = pl.binaries[here]
+	var err error
+	if pl.process, err = pluginhost.New(pluginhost.Config{}).Open(ctx, how); err != nil {
 		if context.Cause(ctx) != nil {
 			return nil, context.Cause(ctx)
 		}
 		return nil, next(errs.E(errs.Invalid, "plugin", pl.arg, err),
 			"it has to be a program whose main calls jobs.Main; run it by hand to see what it says")
 	}
+	desc := pl.process.Describe()
 	if desc.Invalid != "" {
 		return nil, next(errs.New(errs.Invalid, "plugin %s: %s", pl.arg, desc.Invalid), "%s", pluginFlags(desc))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/jobs"
+	"github.com/mrctl/mrctl/worker/pluginhost"
 )
 
 // pluginArgs are the plugin's own flags in tests.
@@ -147,7 +148,10 @@ func TestCheckPlugin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = pl.check(t.Context(), store, c.args)
+		_, err = pl.check(t.Context(), store, pluginhost.Spec{Args: c.args, Scratch: t.TempDir()})
+		if err := pl.close(); err != nil {
+			t.Error(err)
+		}
 		if c.says == "" {
 			if err != nil || pl.name != "stub" {
 				t.Errorf("%s: %v, name %q", c.name, err, pl.name)

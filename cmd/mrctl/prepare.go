@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -23,14 +24,16 @@ type order struct {
 	id     string
 	job    spec.Job
 	plugin *plugin
-	// inPlace says that the worker is this process: it runs the plugin from where it lies, and nobody else needs it.
-	inPlace  bool
-	binaries map[string]string // digest -> path, where inPlace
-	placed   bool              // the job is in the store, or may be
+	// ready is given where the only worker is this process: it runs the plugin from where it lies, and goes on with the
+	// process that was asked what the plugin is.
+	ready  *pluginhost.Ready
+	how    pluginhost.Spec // of that process: what it needs for work
+	placed bool            // the job is in the store, or may be
 }
 
 // checkOrder finds what is wrong with a job before anything is started or stored: its inputs, its output, its plugin
-// and the plugin's flags. scratch is a folder for what is built; local says that the job runs in this process.
+// and the plugin's flags. scratch is a folder for what is built, and for the plugin; local says that the job runs in this
+// process. The plugin's process is left to be closed.
 func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch string, local bool) error {
 	for _, uri := range o.job.Inputs {
 		if err := checkInput(uri); err != nil {
@@ -45,14 +48,14 @@ func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch stri
 		return err
 	}
 	var sums errgroup.Group // beside the plugin's start: both take their time
-	if o.inPlace && o.plugin.digest == "" {
-		sums.Go(func() (err error) {
-			digest, err := o.plugin.sum()
-			o.job.Plugins, o.binaries = map[string]string{here: digest}, map[string]string{digest: o.plugin.binaries[here]}
-			return err
-		})
+	inPlace := o.ready != nil && o.plugin.digest == ""
+	var digest string
+	if inPlace {
+		sums.Go(func() (err error) { digest, err = o.plugin.sum(); return err })
 	}
-	about, err := o.plugin.check(c.Context, cl.store, p.plugin)
+	how := o.how
+	how.Args, how.Scratch = p.plugin, filepath.Join(scratch, "plugin")
+	about, err := o.plugin.check(c.Context, cl.store, how)
 	if sumErr := sums.Wait(); err == nil {
 		err = sumErr
 	}
@@ -62,6 +65,10 @@ func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch stri
 	if o.job.Keys != "" && !about.Stages[0].GetIdentity() {
 		return fmt.Errorf("plugin %s: %w", o.plugin.arg, spec.ErrKeysOfIdentity)
 	}
+	if inPlace {
+		o.job.Plugins = map[string]string{here: digest}
+		o.ready.Put(digest, o.plugin.binaries[here], o.plugin.process)
+	}
 	o.job.Name, o.job.Args = o.plugin.name, p.plugin
 	o.job.Stage, err = proto.Marshal(about.Stages[0])
 	return err
@@ -69,7 +76,7 @@ func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch stri
 
 // place stores the plugin for the platforms that need it and puts the job into the inbox.
 func (p *program) place(ctx context.Context, cl *cluster, o *order, platforms []string) error {
-	if o.binaries == nil {
+	if o.job.Plugins == nil {
 		var err error
 		if o.job.Plugins, err = o.plugin.upload(ctx, cl.store, platforms, p.stderr); err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/storage/local"
+	"github.com/mrctl/mrctl/worker/pluginhost"
 )
 
 func (p *program) runCommand() *cli.Command {
@@ -76,33 +77,45 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	if err := p.spoolInput(o, room.scratch); err != nil {
 		return err
 	}
-	o.inPlace = room.own != nil
-	if err := p.checkOrder(c, room.cluster, o, room.scratch, true); err != nil {
-		return err
-	}
 	log, closeLog, err := p.runLog(c, room)
 	if err != nil {
 		return err
 	}
 	defer closeLog()
-
 	profiles, endProfile, err := profileInto(c.String("profile"))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, endProfile()) }()
+	defer func() { err = errors.Join(err, o.plugin.close()) }()
+
 	// The servers outlive an interrupt: they carry the cancelling out. If one of them ends by itself, so does the watching.
 	ctx, fail := context.WithCancelCause(c.Context)
 	defer fail(nil)
-	stop, err := p.embed(fail, workerConfig{
-		coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver, TLS: room.cluster.tls,
-			Stall: c.Duration("stall"), SlowStart: share, Private: room.own != nil, Log: log, Version: versionText()},
-		Scratch: filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory, Profile: profiles, Binaries: o.binaries,
-	})
-	if err != nil {
+	stop := func() {}
+	defer func() { stop() }()
+	serve := func() (err error) {
+		stop, err = p.embed(fail, workerConfig{
+			coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver, TLS: room.cluster.tls,
+				Stall: c.Duration("stall"), SlowStart: share, Private: room.own != nil, Log: log, Version: versionText()},
+			Scratch: filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory, Profile: profiles, Ready: o.ready,
+		})
 		return err
 	}
-	defer stop()
+	if room.own != nil { // else nobody joins a cluster with a job that may be unsound
+		o.ready, o.how = &pluginhost.Ready{}, pluginhost.Spec{Slots: slots, Profile: pluginhost.ProfileIn(profiles)}
+		if err := serve(); err != nil {
+			return err
+		}
+	}
+	if err := p.checkOrder(c, room.cluster, o, room.scratch, true); err != nil {
+		return err
+	}
+	if room.own == nil {
+		if err := serve(); err != nil {
+			return err
+		}
+	}
 	if err := p.place(ctx, room.cluster, o, nil); err != nil {
 		return causeOf(ctx, err)
 	}

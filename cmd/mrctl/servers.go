@@ -10,6 +10,7 @@ import (
 	"github.com/mrctl/mrctl/internal/mtls"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/locate"
+	"github.com/mrctl/mrctl/worker/pluginhost"
 )
 
 // runner is a server. Run blocks until ctx ends, and it with it in order, or until it cannot go on.
@@ -47,6 +48,6 @@ type workerConfig struct {
 	Memory   int64  // bytes, over the worker and its plugins
 	Labels   map[string]string
 	RunCodec string            // of the runs that maps leave; "": the default
-	Binaries map[string]string // plugins that lie here and have been checked, by digest
+	Ready    *pluginhost.Ready // plugins that are here already
 	Profile  string            // folder for CPU profiles, or ""
 }

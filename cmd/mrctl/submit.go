@@ -73,7 +73,8 @@ func (p *program) submitFrom(c *cli.Context, scratch string) error {
 	if err := checkShared(cl.uri, o.job.SharedFS, append(slices.Clone(o.job.Inputs), o.job.Output)...); err != nil {
 		return err
 	}
-	if err := p.checkOrder(c, cl, o, scratch, false); err != nil {
+	err = p.checkOrder(c, cl, o, scratch, false)
+	if err = errors.Join(err, o.plugin.close()); err != nil {
 		return err
 	}
 	if err := p.place(c.Context, cl, o, cl.platforms(c.Context)); err != nil {

@@ -32,10 +32,9 @@ const DefaultStartTimeout = 20 * time.Second
 
 // Config is what a Host is made of.
 type Config struct {
-	Dir   string        // binaries are kept here, read-only; made when needed
-	Store storage.Store // where they come from; not needed for binaries given by path
-	// Binaries are plugins that lie on this machine already, by digest. Whoever names them has just read and checked them.
-	Binaries     map[string]string
+	Dir          string        // binaries are kept here, read-only; made when needed
+	Store        storage.Store // where they come from; not needed for binaries given by path
+	Ready        *Ready        // what needs not be fetched, or not even started; nil: nothing
 	StartTimeout time.Duration // 0: DefaultStartTimeout
 	Log          *zap.Logger   // nil: no log
 }
@@ -69,7 +68,7 @@ func New(cfg Config) *Host {
 // bytes are checked when they come, and again if the file is not the one that was checked. A plugin that is not in the
 // store is errs.NotFound, other bytes than the digest's are errs.Corrupt.
 func (h *Host) Fetch(ctx context.Context, digest string) (string, error) {
-	if path, ok := h.cfg.Binaries[digest]; ok {
+	if path, ok := h.cfg.Ready.path(digest); ok {
 		return path, nil
 	}
 	path := filepath.Join(h.cfg.Dir, digest)
@@ -156,7 +155,7 @@ func DescribeBinary(ctx context.Context, path string, args []string) (*pluginv1.
 		return nil, errs.E(errs.Unavailable, "describe plugin", path, err)
 	}
 	defer func() { _ = os.RemoveAll(scratch) }() // a temporary folder
-	p, err := New(Config{Dir: scratch}).start(ctx, Spec{Job: "describe", Path: path, Args: args, Scratch: scratch})
+	p, err := New(Config{Dir: scratch}).Open(ctx, Spec{Job: "describe", Path: path, Args: args, Scratch: scratch})
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 
 // Process is a running plugin, for one job. It is safe for concurrent use.
 type Process struct {
+	spec    Spec
 	name    string
 	sockets string
 	tail    *tail

@@ -34,16 +34,28 @@ type Spec struct {
 	PlainStream bool
 }
 
+// ProfileIn is the file for a plugin's CPU profile in a folder for profiles; "" for none.
+func ProfileIn(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, "plugin.cpu.pprof")
+}
+
 // longestSocketDir leaves room for the socket's name within the 108 bytes of a Unix address.
 const longestSocketDir = 50
 
-// Start starts a plugin and asks what it is. A plugin that is none, or does not answer in time, or finds fault with its
-// flags, is errs.Invalid: the same will happen elsewhere.
+// Start starts a plugin, or takes one that is Ready, and asks what it is. A plugin that is none, or does not answer in
+// time, or finds fault with its flags, is errs.Invalid: the same will happen elsewhere.
 func (h *Host) Start(ctx context.Context, s Spec) (*Process, error) {
-	p, err := h.start(ctx, s)
-	if err != nil {
-		return nil, err
+	p := h.cfg.Ready.take(s)
+	if p == nil {
+		var err error
+		if p, err = h.Open(ctx, s); err != nil {
+			return nil, err
+		}
 	}
+	var err error
 	switch {
 	case p.about.GetInvalid() != "":
 		err = errs.E(errs.Invalid, "plugin", p.name, errors.New(p.about.GetInvalid()))
@@ -55,8 +67,8 @@ func (h *Host) Start(ctx context.Context, s Spec) (*Process, error) {
 	return nil, errors.Join(err, p.Close())
 }
 
-// start starts a plugin, whatever it says of itself.
-func (h *Host) start(ctx context.Context, s Spec) (*Process, error) {
+// Open starts a plugin, whatever it says of itself: it may find fault with its flags, see Describe.
+func (h *Host) Open(ctx context.Context, s Spec) (*Process, error) {
 	path := s.Path
 	if s.Digest != "" {
 		var err error
@@ -75,7 +87,7 @@ func (h *Host) start(ctx context.Context, s Spec) (*Process, error) {
 	if err != nil {
 		return nil, errs.E(errs.Unavailable, "start plugin", path, err)
 	}
-	p := &Process{name: filepath.Base(path), sockets: sockets, tail: &tail{}, exited: make(chan struct{}), parked: make(chan struct{})}
+	p := &Process{spec: s, name: filepath.Base(path), sockets: sockets, tail: &tail{}, exited: make(chan struct{}), parked: make(chan struct{})}
 	if s.Path != "" {
 		p.name = s.Path
 	}
