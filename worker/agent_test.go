@@ -13,6 +13,7 @@ import (
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/worker/pluginhost"
 	"github.com/mrctl/mrctl/worker/shuffle"
 )
 
@@ -37,6 +38,7 @@ func TestJob(t *testing.T) {
 	}
 	id := w.job(nil, "to be or\n", "not to be\n")
 	var maps []*sessionv1.Report
+	var process *pluginhost.Process
 	for task := range uint32(2) {
 		s.start(&sessionv1.Start{Id: mapID(id, task, 0)})
 		r := s.report(mapID(id, task, 0))
@@ -45,6 +47,11 @@ func TestJob(t *testing.T) {
 		}
 		s.ack(r.Id)
 		maps = append(maps, r)
+		if running := a.process(id); process == nil {
+			process = running
+		} else if running != process {
+			t.Error("the second task has a plugin process of its own")
+		}
 	}
 	var text string
 	for task := range uint32(2) {

@@ -154,6 +154,16 @@ func (w *world) agent(change ...func(*Config)) *running {
 	return &running{a, stop}
 }
 
+// process is the plugin's of a job that has been worked for.
+func (a *running) process(job string) *pluginhost.Process {
+	a.mu.Lock()
+	j := a.jobs[job]
+	a.mu.Unlock()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.process
+}
+
 // job puts a job into the store, with a split for each text, two partitions, and flags for its plugin.
 func (w *world) job(args []string, texts ...string) string {
 	w.t.Helper()

@@ -31,22 +31,20 @@ type order struct {
 	placed bool            // the job is in the store, or may be
 }
 
-// checkOrder finds what is wrong with a job before anything is started or stored: its inputs, its output, its plugin
-// and the plugin's flags. scratch is a folder for what is built, and for the plugin; local says that the job runs in this
-// process. The plugin's process is left to be closed.
-func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch string, local bool) error {
+// checkPlaces finds what is wrong with the inputs and the output of a job before anything is started or stored. local says
+// that the job runs in this process.
+func (p *program) checkPlaces(c *cli.Context, cl *cluster, o *order, local bool) error {
 	for _, uri := range o.job.Inputs {
 		if err := checkInput(uri); err != nil {
 			return err
 		}
 	}
-	if err := checkOutput(c.Context, cl.resolver, o.job.Output, local); err != nil {
-		return err
-	}
-	var err error
-	if o.plugin, err = resolvePlugin(c.Context, c.Args().First(), scratch, p.stderr); err != nil {
-		return err
-	}
+	return checkOutput(c.Context, cl.resolver, o.job.Output, local)
+}
+
+// describe asks the plugin of a job what it is, and finds what is wrong with its flags before anything is stored. The
+// plugin's process is left to be closed.
+func (p *program) describe(ctx context.Context, cl *cluster, o *order) error {
 	var sums errgroup.Group // beside the plugin's start: both take their time
 	inPlace := o.ready != nil && o.plugin.digest == ""
 	var digest string
@@ -54,8 +52,8 @@ func (p *program) checkOrder(c *cli.Context, cl *cluster, o *order, scratch stri
 		sums.Go(func() (err error) { digest, err = o.plugin.sum(); return err })
 	}
 	how := o.how
-	how.Args, how.Scratch = p.plugin, filepath.Join(scratch, "plugin")
-	about, err := o.plugin.check(c.Context, cl.store, how)
+	how.Args, how.Scratch = p.plugin, filepath.Join(o.plugin.scratch, "plugin")
+	about, err := o.plugin.check(ctx, cl.store, how)
 	if sumErr := sums.Wait(); err == nil {
 		err = sumErr
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
 
 	controlv1 "github.com/mrctl/mrctl/api/control/v1"
 	"github.com/mrctl/mrctl/internal/errs"
@@ -73,8 +74,14 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, room.leave(!o.placed)) }()
+	defer func() { err = errors.Join(err, room.leave(!o.placed, p.stderr)) }()
 	if err := p.spoolInput(o, room.scratch); err != nil {
+		return err
+	}
+	if err := p.checkPlaces(c, room.cluster, o, true); err != nil {
+		return err
+	}
+	if o.plugin, err = resolvePlugin(c.Context, c.Args().First(), room.scratch, p.stderr); err != nil {
 		return err
 	}
 	log, closeLog, err := p.runLog(c, room)
@@ -88,31 +95,25 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, endProfile()) }()
 	defer func() { err = errors.Join(err, o.plugin.close()) }()
-
+	if room.own != nil {
+		o.ready, o.how = &pluginhost.Ready{}, pluginhost.Spec{Slots: slots, Profile: pluginhost.ProfileIn(profiles)}
+	} else if err := p.describe(c.Context, room.cluster, o); err != nil { // before a cluster is joined on its behalf
+		return err
+	}
 	// The servers outlive an interrupt: they carry the cancelling out. If one of them ends by itself, so does the watching.
 	ctx, fail := context.WithCancelCause(c.Context)
 	defer fail(nil)
-	stop := func() {}
-	defer func() { stop() }()
-	serve := func() (err error) {
-		stop, err = p.embed(fail, workerConfig{
-			coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver, TLS: room.cluster.tls,
-				Stall: c.Duration("stall"), SlowStart: share, Private: room.own != nil, Log: log, Version: versionText()},
-			Scratch: filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory, Profile: profiles, Ready: o.ready,
-		})
+	stop, err := p.embed(fail, workerConfig{
+		coordinatorConfig: coordinatorConfig{Store: room.cluster.store, Resolver: room.cluster.resolver, TLS: room.cluster.tls,
+			Stall: c.Duration("stall"), SlowStart: share, Private: room.own != nil, Log: log, Version: versionText()},
+		Scratch: filepath.Join(room.scratch, "worker"), Slots: slots, Memory: memory, Profile: profiles, Ready: o.ready,
+	})
+	if err != nil {
 		return err
 	}
-	if room.own != nil { // else nobody joins a cluster with a job that may be unsound
-		o.ready, o.how = &pluginhost.Ready{}, pluginhost.Spec{Slots: slots, Profile: pluginhost.ProfileIn(profiles)}
-		if err := serve(); err != nil {
-			return err
-		}
-	}
-	if err := p.checkOrder(c, room.cluster, o, room.scratch, true); err != nil {
-		return err
-	}
-	if room.own == nil {
-		if err := serve(); err != nil {
+	defer stop()
+	if room.own != nil { // while the servers come up
+		if err := p.describe(c.Context, room.cluster, o); err != nil {
 			return err
 		}
 	}
@@ -164,6 +165,7 @@ type room struct {
 	scratch string
 	own     *pastRun // nil with --store
 	unlock  func()
+	trim    errgroup.Group // of old runs, beside everything else
 }
 
 func (p *program) newRoom(c *cli.Context, id string) (*room, error) {
@@ -178,9 +180,6 @@ func (p *program) newRoom(c *cli.Context, id string) (*room, error) {
 		}
 		scratch := filepath.Join(base, "scratch", id)
 		return &room{cluster: cl, scratch: scratch}, os.MkdirAll(scratch, 0o700)
-	}
-	if _, err := trimRuns(keepRuns, time.Now().Add(-keepFor), false); err != nil {
-		fmt.Fprintf(p.stderr, "warning: old runs were not removed: %v\n", err)
 	}
 	own := &pastRun{id: id, dir: filepath.Join(base, "runs", id)}
 	r := &room{own: own, scratch: own.scratch()}
@@ -200,14 +199,21 @@ func (p *program) newRoom(c *cli.Context, id string) (*room, error) {
 		return nil, err
 	}
 	r.cluster = &cluster{uri: own.store(), store: store, resolver: resolver}
+	r.trim.Go(func() error {
+		_, err := trimRuns(keepRuns, time.Now().Add(-keepFor), false)
+		return err
+	})
 	return r, nil
 }
 
 // leave removes what is of no use once the run is over: the scratch folder and the plugin, or all of it if there was
 // no job.
-func (r *room) leave(nothing bool) error {
+func (r *room) leave(nothing bool, stderr io.Writer) error {
 	r.cluster.close()
-	var err error
+	err := r.trim.Wait()
+	if err != nil {
+		fmt.Fprintf(stderr, "warning: old runs were not removed: %v\n", err)
+	}
 	switch {
 	case r.own == nil || !nothing:
 		err = os.RemoveAll(r.scratch)

@@ -73,7 +73,13 @@ func (p *program) submitFrom(c *cli.Context, scratch string) error {
 	if err := checkShared(cl.uri, o.job.SharedFS, append(slices.Clone(o.job.Inputs), o.job.Output)...); err != nil {
 		return err
 	}
-	err = p.checkOrder(c, cl, o, scratch, false)
+	if err := p.checkPlaces(c, cl, o, false); err != nil {
+		return err
+	}
+	if o.plugin, err = resolvePlugin(c.Context, c.Args().First(), scratch, p.stderr); err != nil {
+		return err
+	}
+	err = p.describe(c.Context, cl, o)
 	if err = errors.Join(err, o.plugin.close()); err != nil {
 		return err
 	}

@@ -2,17 +2,25 @@ package main
 
 import (
 	"os"
+	"runtime"
 
 	"github.com/mrctl/mrctl/coordinator"
 	"github.com/mrctl/mrctl/coordinator/lease"
 	"github.com/mrctl/mrctl/coordinator/sched"
+	"github.com/mrctl/mrctl/internal/pace"
 	"github.com/mrctl/mrctl/worker"
 )
 
 // This file joins the command line to the servers, and the process to both.
 
+// ballast is what this process allocates before its memory is looked through: more than a small job takes in all.
+const ballast = 16 << 20
+
 func main() {
-	os.Exit(call(os.Args, os.Stdin, os.Stdout, os.Stderr, servers{coordinator: newCoordinator, worker: newWorker}))
+	late := pace.Late(ballast)
+	code := call(os.Args, os.Stdin, os.Stdout, os.Stderr, servers{coordinator: newCoordinator, worker: newWorker})
+	runtime.KeepAlive(late)
+	os.Exit(code)
 }
 
 func newCoordinator(c coordinatorConfig) (runner, error) {
