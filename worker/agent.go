@@ -55,6 +55,9 @@ type Config struct {
 	Version string
 }
 
+// openRuns is how many runs are kept open for reduces of this worker, well below what a process may open.
+const openRuns = 512
+
 // MinMemoryPerSlot is the least a slot can work with, in bytes.
 const MinMemoryPerSlot = 8 << 20
 
@@ -93,6 +96,7 @@ type Agent struct {
 	plans *dataset.Plans
 	fetch *shuffle.Client
 	conns *shuffle.Conns
+	shelf *runs.Shelf // runs held here
 	// base is the context of attempts; it ends when Run does.
 	base context.Context
 	work sync.WaitGroup // attempts under way
@@ -143,7 +147,8 @@ func New(cfg Config) (*Agent, error) {
 	a.host = pluginhost.New(pluginhost.Config{Dir: filepath.Join(cfg.Scratch, "plugins"), Store: cfg.Store, Ready: cfg.Ready, Log: a.log})
 	a.plans = dataset.NewPlans(cfg.Store)
 	a.conns = shuffle.NewConns(grpc.WithTransportCredentials(cfg.TLS.Client()))
-	a.fetch = shuffle.NewClient(shuffle.Config{Worker: a.id, Lookup: a.lookup, Routes: a.conns.Routes, Log: a.log})
+	a.shelf = runs.NewShelf(openRuns)
+	a.fetch = shuffle.NewClient(shuffle.Config{Worker: a.id, Lookup: a.lookup, Shelf: a.shelf, Routes: a.conns.Routes, Log: a.log})
 	a.grpc = grpc.NewServer(append(shuffle.ServerOptions(), grpc.Creds(cfg.TLS.Server()),
 		grpc.WaitForHandlers(true))...) // nothing of it is alive after Run
 	shufflev1.RegisterShuffleServiceServer(a.grpc, shuffle.NewServer(a.lookup))

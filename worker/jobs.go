@@ -174,6 +174,7 @@ func (a *Agent) closeJob(j *job, ending []*attempt) error {
 	for _, at := range ending {
 		<-at.ended
 	}
+	a.shelf.Drop(j.scratch)
 	return errors.Join(err, os.RemoveAll(j.scratch))
 }
 

@@ -17,6 +17,7 @@ type Range struct {
 	Name string // for errors
 	Mem  []byte // the bytes; nil: they are in the file
 	Path string
+	File io.ReaderAt // Path, where it is open already; nil: a reader opens it
 	Off  int64
 	Len  int64
 	Totals
@@ -46,11 +47,12 @@ type cursor struct {
 	held   int64
 	unpack *unpacker
 
-	file   *os.File
-	window []byte // bytes of the range from next on, as far as they are in memory
-	buf    []byte // what window slides in, when the range is a file's
-	at     int64  // bytes of the range that have been put into window
-	raw    []byte // for compressed blocks
+	file   io.ReaderAt
+	opened *os.File // file, where it was opened here
+	window []byte   // bytes of the range from next on, as far as they are in memory
+	buf    []byte   // what window slides in, when the range is a file's
+	at     int64    // bytes of the range that have been put into window
+	raw    []byte   // for compressed blocks
 
 	open   bool   // inside a section
 	part   uint32 // the section, or the last one
@@ -176,8 +178,11 @@ func (c *cursor) need(n int) ([]byte, error) {
 
 func (c *cursor) fill(n int) (err error) {
 	if c.file == nil {
-		if c.file, err = os.Open(c.r.Path); err != nil {
-			return DiskError("open run", c.r.Path, err)
+		if c.file = c.r.File; c.file == nil {
+			if c.opened, err = os.Open(c.r.Path); err != nil {
+				return DiskError("open run", c.r.Path, err)
+			}
+			c.file = c.opened
 		}
 		// A seal may be the largest thing in a section of small blocks.
 		size := min(max(int64(c.r.Window), headSize+totalsSize+crcSize), c.r.Len)
@@ -206,10 +211,10 @@ func (c *cursor) count() {
 
 // close gives up files and memory and tells the range's owner. Idempotent.
 func (c *cursor) close() {
-	if c.file != nil {
-		c.file.Close() // only read
-		c.file = nil
+	if c.opened != nil {
+		c.opened.Close() // only read
 	}
+	c.file, c.opened = nil, nil
 	c.buf, c.raw, c.window, c.rest, c.left = nil, nil, nil, nil, 0
 	c.count()
 	c.r.Mem = nil

@@ -16,8 +16,9 @@ import (
 
 // Config says how a worker reads from others. Worker, Lookup and Routes are required.
 type Config struct {
-	Worker string // this worker; its own runs are read from disk
-	Lookup Lookup // of this worker's runs
+	Worker string      // this worker; its own runs are read from disk
+	Lookup Lookup      // of this worker's runs
+	Shelf  *runs.Shelf // keeps them open; nil: each is opened for each section
 	// Routes gives the ways to the runs of a producer, at least one, as (*Conns).Routes does.
 	Routes func(addr string) ([]Route, error)
 
@@ -170,22 +171,13 @@ func (f *fetch) local(src *sessionv1.Source) {
 			f.lost(src, i, "not held here")
 			continue
 		}
-		r, err := section(path, int(f.req.Partition))
+		r, err := f.c.cfg.Shelf.Section(path, int(f.req.Partition))
 		if err != nil {
 			f.lost(src, i, err.Error())
 			continue
 		}
 		f.landed(Landed{Worker: src.GetWorker(), Task: task, Attempt: attempt, Local: true, Range: r})
 	}
-}
-
-func section(path string, part int) (runs.Range, error) {
-	file, err := runs.Open(path)
-	if err != nil {
-		return runs.Range{}, err
-	}
-	defer file.Close()
-	return file.Section(part)
 }
 
 // pause waits before try n (from 1) with full jitter.
