@@ -46,7 +46,7 @@ func (a *Agent) runMap(ctx context.Context, at *attempt, j *job) (outcome, error
 	var stream *boundary.MapStream
 	defer func() { stream.Close() }()
 	res, err := mapside.Run(ctx, mapside.Task{
-		ID: at.id, Job: j.spec, Stage: j.stage, Partitions: j.head.Partitions, Memory: a.share(), Scratch: a.scratch(at, j),
+		ID: at.id, Job: j.spec, Stage: j.stage, Partitions: j.head.Partitions, Maps: j.head.Maps, Memory: a.share(), Scratch: a.scratch(at, j),
 		Codec: a.codec,
 	}, mapside.Deps{
 		Open: func(ctx context.Context, buffer func(n int) *rows.Records, bad func(string, int64, error)) (mapside.Records, error) {

@@ -195,6 +195,7 @@ func (c *collector) finish(ctx context.Context, res *Result) (err error) {
 		}
 	}
 	final := c.write
+	final.Block = blockFor(c.t.Maps, final.Block)
 	final.Digest, final.Codec = c.digest, c.t.Codec
 	path := filepath.Join(c.t.Scratch, "run")
 	if err := c.scratch(); err != nil {
@@ -234,6 +235,18 @@ func (c *collector) finish(ctx context.Context, res *Result) (err error) {
 	res.Tally.RowsOut, res.Tally.BytesOut = uint64(info.Rows), uint64(info.Size)
 	res.Tally.SpilledBytes = uint64(c.bytes + c.merger.Spilled)
 	return nil
+}
+
+// A reduce reads a section of every run, a block of each at a time: mergeCache is how many bytes of blocks a core's cache
+// holds until they are merged (measured with 1 MiB of it). Blocks below leastBlock cost more to read than that saves.
+const (
+	mergeCache = 1 << 20
+	leastBlock = 16 << 10
+)
+
+// blockFor is the size of a run's blocks where so many runs will be merged.
+func blockFor(maps, block int) int {
+	return min(block, max(mergeCache/max(maps, 1), leastBlock))
 }
 
 // abort closes what is open; the files go with the scratch.

@@ -79,6 +79,7 @@ type Task struct {
 	Job        spec.Job
 	Stage      *pluginv1.Stage
 	Partitions int            // 0: map only, the pairs are the result
+	Maps       int            // map tasks in all, whose runs a reduce merges; 0: nobody knows
 	Memory     int64          // bytes; see the package comment
 	Scratch    string         // a folder of the attempt's own; made when needed, gone after a failure
 	FanIn      int            // spills in one merge; 0: runs.DefaultFanIn
