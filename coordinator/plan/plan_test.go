@@ -47,7 +47,7 @@ func TestBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.Maps != 3 || h.Partitions != 1 || h.Objects != 4 || h.Bytes != 15<<20 || h.SplitSize != 5<<20+1 || len(h.Warnings) != 0 {
+	if h.Maps != 3 || h.Partitions != 1 || h.Objects != 4 || h.Bytes != 15<<20 || h.SplitSize != 5<<20+5<<13+1 || len(h.Warnings) != 0 {
 		t.Errorf("%+v", h)
 	}
 	var back pluginv1.Stage
@@ -75,6 +75,18 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+// Many small files make a split for each slot, and none of their rest.
+func TestSmallFilesMakeNoRest(t *testing.T) {
+	files := map[string]int{}
+	for i := range 3000 {
+		files[fmt.Sprintf("%04d", i)] = 4000 + i%997
+	}
+	h, err := Build(t.Context(), mem.New(), disk{}, "j", spec.Job{Inputs: []string{input(t, files)}}, Hints{Slots: 3})
+	if err != nil || h.Maps != 3 || h.Objects != 3000 {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
 func TestSizes(t *testing.T) {
 	const gib = 1 << 30
 	for _, c := range []struct {
@@ -86,9 +98,9 @@ func TestSizes(t *testing.T) {
 	}{
 		{spec.Job{}, 0, 0, minSplit, 1},
 		{spec.Job{}, 5 << 20, 2, minSplit, 1},
-		{spec.Job{}, 300 << 20, 2, 150<<20 + 1, 4},
+		{spec.Job{}, 300 << 20, 2, 150<<20 + 150<<13 + 1, 4},
 		{spec.Job{}, 8 * gib, 2, spec.DefaultSplitSize, 4},
-		{spec.Job{}, gib, 100, gib/200 + 1, 16},
+		{spec.Job{}, gib, 100, gib/200 + gib/200/128 + 1, 16},
 		{spec.Job{}, 1 << 50, 1 << 20, spec.DefaultSplitSize, spec.MaxPartitions},
 		{spec.Job{SplitSize: 1, Partitions: 9}, gib, 2, 1, 9},
 	} {

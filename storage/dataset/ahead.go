@@ -149,7 +149,7 @@ func (a *ahead) run(f *fetch) {
 		n += k
 	}
 	switch {
-	case n == len(f.data):
+	case n == len(f.data) && (err == nil || atEnd(err)): // else it may have changed meanwhile
 		err = nil
 	case atEnd(err):
 		err = shorter(f.p, f.off+int64(n))

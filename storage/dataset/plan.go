@@ -20,7 +20,7 @@ type PlanOptions struct {
 // Bounds of a split that packs small objects: a task should not open files for ever, nor should the plan's chunks grow
 // out of their records.
 const (
-	maxPieces   = 4096
+	maxPieces   = 12 << 10
 	maxURIBytes = 1 << 20
 )
 

@@ -38,11 +38,12 @@ type Head struct {
 // headVersion is the V of the heads written here; readers refuse higher ones.
 const headVersion = 1
 
-// A chunk is written when it holds this many splits or bytes, whichever comes first. The bytes keep even one that does
-// not compress within a record.
+// A chunk is written when it holds this many splits or bytes, whichever comes first. A split of many pieces has a chunk to
+// itself, so that the tasks that begin together read their plans beside each other. The bounds of a split keep even one
+// that does not compress within a record.
 const (
 	chunkSplits = 256
-	chunkBytes  = 4 << 20
+	chunkBytes  = 1 << 20
 )
 
 // PlanHeadKey is where the head of a job's plan lies.

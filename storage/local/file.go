@@ -3,9 +3,9 @@ package local
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,7 +59,20 @@ func (s *Store) seal(f *os.File, after time.Time) (unix.Stat_t, error) {
 }
 
 func versionOf(st unix.Stat_t) storage.Version {
-	return storage.Version(fmt.Sprintf("%x-%x-%x", st.Ino, st.Size, st.Mtim.Nano()))
+	return storage.Version(stamps(st.Ino, uint64(st.Size), uint64(st.Mtim.Nano())))
+}
+
+// stamps joins numbers in hexadecimal, as fmt does several times slower: a list of inputs makes one of each.
+func stamps(parts ...uint64) string {
+	var buf [4 * 17]byte
+	b := buf[:0]
+	for i, n := range parts {
+		if i > 0 {
+			b = append(b, '-')
+		}
+		b = strconv.AppendUint(b, n, 16)
+	}
+	return string(b)
 }
 
 func infoOf(key string, st unix.Stat_t) storage.Info {

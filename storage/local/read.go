@@ -127,7 +127,6 @@ type body struct {
 	f    *os.File
 	r    io.Reader
 	left int64
-	end  func() error // asked when all is read, may be nil
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -139,11 +138,6 @@ func (b *body) Read(p []byte) (int, error) {
 	if err == io.EOF {
 		if b.left > 0 {
 			err = io.ErrUnexpectedEOF
-		}
-		if b.end != nil {
-			if changed := b.end(); changed != nil {
-				err = changed
-			}
 		}
 	}
 	if err != nil && err != io.EOF {

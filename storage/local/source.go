@@ -80,27 +80,24 @@ func (s *Source) Open(ctx context.Context, key string, off, n int64, want storag
 	if err != nil {
 		return nil, storage.Info{}, storage.Fail("open", key, err)
 	}
-	f, st, err := openRegular(s.root + "/" + key)
+	path := s.root + "/" + key
+	fd, st, err := openInput(path)
 	if err != nil {
 		return nil, storage.Info{}, storage.Fail("open", key, err)
 	}
 	info := sourceInfo(key, st)
 	if want != "" && info.Version != want {
-		f.Close() // only read
+		_ = unix.Close(fd) // only read
 		return nil, storage.Info{}, storage.Fail("open", key, fmt.Errorf("changed: %w", storage.ErrPrecondition))
 	}
-	b := section(ctx, f, info, off, n)
-	if want != "" {
-		b.end = func() error {
-			now, err := fstat(f)
-			if err == nil && sourceVersion(now) != want {
-				err = fmt.Errorf("changed while it was read: %w", storage.ErrPrecondition)
-			}
-			return err
-		}
+	off = min(off, st.Size)
+	if left := st.Size - off; n < 0 || n > left {
+		n = left
 	}
-	return b, info, nil
+	return &input{ctx: ctx, key: key, path: path, fd: fd, off: off, left: n, as: st, watch: want != ""}, info, nil
 }
+
+var errChangedMeanwhile = fmt.Errorf("changed while it was read: %w", storage.ErrPrecondition)
 
 func sourceInfo(key string, st unix.Stat_t) storage.Info {
 	info := infoOf(key, st)
@@ -109,5 +106,10 @@ func sourceInfo(key string, st unix.Stat_t) storage.Info {
 }
 
 func sourceVersion(st unix.Stat_t) storage.Version {
-	return storage.Version(fmt.Sprintf("%s-%x", versionOf(st), st.Ctim.Nano()))
+	return storage.Version(stamps(st.Ino, uint64(st.Size), uint64(st.Mtim.Nano()), uint64(st.Ctim.Nano())))
+}
+
+// same says that two looks at a file found the same version.
+func same(a, b unix.Stat_t) bool {
+	return a.Ino == b.Ino && a.Size == b.Size && a.Mtim == b.Mtim && a.Ctim == b.Ctim
 }
