@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"unicode/utf8"
 
@@ -33,7 +35,8 @@ func (e *expansion) local(ctx context.Context, uri string, visit func(Object) er
 		if !info.Mode().IsRegular() {
 			return errs.E(errs.Invalid, "input", uri, errors.New("this is neither a file nor a folder"))
 		}
-		return w.file(name)
+		info, err := w.stat(name)
+		return w.found(name, info, err)
 	case !missing(err):
 		return errs.E(errs.Invalid, "input", uri, cause(err))
 	case !hasMeta(name):
@@ -69,6 +72,8 @@ type entry struct {
 	name  string
 	dir   bool
 	state []int
+	info  storage.Info // of a file, once it has been looked at; or err
+	err   error
 }
 
 // folder visits the files below dir that match, in byte order of their paths.
@@ -88,18 +93,50 @@ func (w *walk) folder(dir string, g glob, state []int) error {
 	}
 	// A folder sorts as its files do: by a name that goes on with "/".
 	slices.SortFunc(found, func(a, b entry) int { return cmp.Compare(a.sortKey(), b.sortKey()) })
-	for _, f := range found {
-		name := filepath.Join(dir, f.name)
-		if f.dir {
-			err = w.folder(name, g, f.state)
-		} else {
-			err = w.file(name)
-		}
-		if err != nil {
-			return err
+	for some := range slices.Chunk(found, block) {
+		w.look(dir, some)
+		for _, f := range some {
+			name := filepath.Join(dir, f.name)
+			if f.dir {
+				err = w.folder(name, g, f.state)
+			} else {
+				err = w.found(name, f.info, f.err)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// Files are looked at in blocks, by several threads where there is enough for each: one alone would walk a folder of many
+// small files no faster than a core, or a distant file server, answers it.
+const (
+	block  = 1024
+	enough = 64
+)
+
+// look asks for size and version of the files among some entries of dir.
+func (w *walk) look(dir string, some []entry) {
+	threads := min(runtime.GOMAXPROCS(0), len(some)/enough+1)
+	var others sync.WaitGroup
+	for t := range threads {
+		part := some[t*len(some)/threads : (t+1)*len(some)/threads]
+		look := func() {
+			for i := range part {
+				if f := &part[i]; !f.dir {
+					f.info, f.err = w.stat(filepath.Join(dir, f.name))
+				}
+			}
+		}
+		if t < threads-1 {
+			others.Go(look)
+		} else {
+			look()
+		}
+	}
+	others.Wait()
 }
 
 func (f entry) sortKey() string {
@@ -143,22 +180,30 @@ func (w *walk) entry(dir string, d fs.DirEntry, g glob, state []int) (entry, boo
 	return f, true
 }
 
-// file visits one file.
-func (w *walk) file(name string) error {
+// stat asks for size and version of a file, in the words of its Source.
+func (w *walk) stat(name string) (storage.Info, error) {
 	if !utf8.ValidString(name) {
-		return errs.E(errs.Invalid, "input", fmt.Sprintf("%q", name), errors.New("the name is not UTF-8; rename it"))
+		return storage.Info{}, errs.E(errs.Invalid, "input", fmt.Sprintf("%q", name), errors.New("the name is not UTF-8; rename it"))
 	}
 	src, key, err := w.e.src.Source(name)
 	if err != nil {
-		return err
+		return storage.Info{}, err
 	}
 	info, err := src.Stat(w.ctx, key)
+	if err != nil && !errors.Is(err, storage.ErrNotExist) {
+		err = errs.E(errs.Other, "input", name, err)
+	}
+	return info, err
+}
+
+// found visits a file that has been looked at.
+func (w *walk) found(name string, info storage.Info, err error) error {
 	if errors.Is(err, storage.ErrNotExist) {
 		w.e.warn(fmt.Sprintf("input %s is skipped: it went away while the folder was read", name))
 		return nil
 	}
 	if err != nil {
-		return errs.E(errs.Other, "input", name, err)
+		return err
 	}
 	return w.visit(Object{URI: name, Size: info.Size, Version: info.Version})
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"iter"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,75 +64,42 @@ func (w *walker) folder(dir string) bool {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	names = slices.DeleteFunc(names, func(name string) bool {
+	for _, name := range names {
 		key := dir + name
-		below := strings.HasSuffix(key, "/")
-		return !strings.HasPrefix(key, w.prefix) && !(below && strings.HasPrefix(w.prefix, key)) ||
-			key <= w.after && !(below && strings.HasPrefix(w.after, key))
-	})
-	for some := range slices.Chunk(names, block) {
-		found := w.stat(dir, some)
-		for i, name := range some {
-			if strings.HasSuffix(name, "/") {
-				if !w.folder(dir + name) {
-					return false
-				}
-			} else if !w.file(dir+name, found[i]) {
+		if !strings.HasPrefix(key, w.prefix) && !strings.HasPrefix(w.prefix, key) {
+			continue
+		}
+		if key <= w.after && !(strings.HasSuffix(key, "/") && strings.HasPrefix(w.after, key)) {
+			continue
+		}
+		if strings.HasSuffix(key, "/") {
+			if !w.folder(key) {
 				return false
 			}
+		} else if !w.file(key) {
+			return false
 		}
 	}
 	return true
 }
 
-// Files are looked at in blocks, by several threads where a block has enough for each: a folder of many small inputs is
-// otherwise walked no faster than one core can ask.
-const (
-	block  = 1024
-	enough = 128
-)
-
-type look struct {
-	st  unix.Stat_t
-	err error
-}
-
-// stat looks at the files among names in dir.
-func (w *walker) stat(dir string, names []string) []look {
-	found := make([]look, len(names))
-	threads := min(runtime.GOMAXPROCS(0), max(1, len(names)/enough))
-	var all sync.WaitGroup
-	for t := range threads {
-		part := func() {
-			for i := t * len(names) / threads; i < (t+1)*len(names)/threads; i++ {
-				if !strings.HasSuffix(names[i], "/") && w.ctx.Err() == nil {
-					found[i].st, found[i].err = stat(w.root + "/" + dir + names[i])
-				}
-			}
-		}
-		if t == threads-1 {
-			part()
-		} else {
-			all.Go(part)
-		}
-	}
-	all.Wait()
-	return found
-}
-
-func (w *walker) file(key string, found look) bool {
+func (w *walker) file(key string) bool {
 	if err := w.ctx.Err(); err != nil {
 		w.yield(entry{}, err)
 		return false
 	}
-	switch err := found.err; {
+	if !strings.HasPrefix(key, w.prefix) {
+		return true
+	}
+	st, err := stat(w.root + "/" + key)
+	switch {
 	case err != nil && absent(err): // gone, or a link to nothing
 		return true
 	case err != nil:
 		w.yield(entry{}, err)
 		return false
-	case !regular(found.st): // a link to a folder, a pipe, a device
+	case !regular(st): // a link to a folder, a pipe, a device
 		return true
 	}
-	return w.yield(entry{key: key, st: found.st}, nil)
+	return w.yield(entry{key: key, st: st}, nil)
 }
