@@ -101,7 +101,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if c.list {
 		for _, e := range table {
-			fmt.Fprintf(stdout, "%-12s %s\n", e.name, e.title)
+			fmt.Fprintf(stdout, "%-14s %s\n", e.name, e.title)
 		}
 		return nil
 	}

@@ -24,6 +24,7 @@ type entry struct {
 // process, the boundary, allocations) are benchmarks beside the code they measure.
 var table = []entry{
 	{"start", 0, "a job of one line, from start to end", false, start},
+	{"start-cluster", 0, "the same submitted to an idle cluster", false, startCluster},
 	{"wc-words", 1, "word count with the SDK's own word iterator", false, words("examples/wordcount", 0.95, 0.80)},
 	{"wc-fields", 2, "word count with strings.FieldsSeq", false, words("integration/bench/plugins/fields", 1.15, 1.00)},
 	{"wc-ready", 3, "word count with the ready-made job (jobs.WordCounts)", false, words("integration/bench/plugins/ready", 0.80, 0.68)},

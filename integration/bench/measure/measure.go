@@ -20,6 +20,8 @@ type Command struct {
 	Argv   []string
 	Env    []string // in addition to this process's own
 	Stdout string   // path of the file to write; "" throws it away
+	// Servers are processes that work for the program: what they and theirs use is not counted as others'.
+	Servers []int
 }
 
 // Sample is what one run took.
@@ -54,7 +56,7 @@ func run(ctx context.Context, c Command, watch func(pid int, exited <-chan struc
 		defer func() { err = errors.Join(err, f.Close()) }()
 		cmd.Stdout = f
 	}
-	busy := busyTime()
+	busy := busyTime() - used(c.Servers)
 	begin := time.Now()
 	if err := cmd.Start(); err != nil {
 		return s, err
@@ -63,7 +65,7 @@ func run(ctx context.Context, c Command, watch func(pid int, exited <-chan struc
 	go func() { defer close(watched); watch(cmd.Process.Pid, exited) }()
 	err = cmd.Wait()
 	s.Wall = time.Since(begin)
-	busy = busyTime() - busy
+	busy = busyTime() - used(c.Servers) - busy
 	close(exited)
 	<-watched
 	s.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()

@@ -70,6 +70,24 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// What a server used, and what it waited for, is known to the tick.
+func TestUsed(t *testing.T) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("the figures come from /proc: ", err)
+	}
+	before := used([]int{os.Getpid()})
+	s, err := Run(t.Context(), self("MEASURE_TEST=spin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if more := used([]int{os.Getpid()}) - before; more < s.CPU-2*tick || more > s.CPU+time.Second {
+		t.Errorf("%v used where a child of ours used %v", more, s.CPU)
+	}
+	if gone := used([]int{1 << 30}); gone != 0 {
+		t.Errorf("a process that is none used %v", gone)
+	}
+}
+
 func TestFailureTellsTheReason(t *testing.T) {
 	_, err := Run(t.Context(), self("MEASURE_TEST=fail"))
 	var exit *exec.ExitError

@@ -31,6 +31,22 @@ func busyTime() time.Duration {
 	return busy
 }
 
+// used is the processor time of some processes, of those below them, and of what each has waited for.
+func used(roots []int) (sum time.Duration) {
+	for _, root := range roots {
+		for _, pid := range tree(root) {
+			f, ok := statOf(pid)
+			for i := 11; ok && i < min(15, len(f)); i++ { // utime, stime, cutime, cstime
+				n, err := strconv.ParseInt(f[i], 10, 64)
+				if err == nil {
+					sum += time.Duration(n) * tick
+				}
+			}
+		}
+	}
+	return sum
+}
+
 // tree gives the process and all those below it.
 func tree(root int) []int {
 	entries, err := os.ReadDir("/proc")
@@ -55,17 +71,19 @@ func tree(root int) []int {
 }
 
 func parentOf(pid int) (int, bool) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0, false // gone
-	}
-	// "pid (name) state parent ...": the name may hold anything, its end is the last parenthesis.
-	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(f) < 2 {
+	f, ok := statOf(pid)
+	if !ok || len(f) < 2 {
 		return 0, false
 	}
 	parent, err := strconv.Atoi(f[1])
 	return parent, err == nil
+}
+
+// statOf gives the fields of a process's stat file from its state on; false: it is gone.
+func statOf(pid int) ([]string, bool) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	// "pid (name) state parent ...": the name may hold anything, its end is the last parenthesis.
+	return strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:])), err == nil
 }
 
 // ownMemory is what a process holds that is no page of a file, in bytes: anonymous memory and its share of what it has in
