@@ -126,7 +126,7 @@ func splitSize(job spec.Job, total int64, h Hints) int64 {
 	if slots > oneMachine {
 		waves = 2
 	}
-	fair := total / (waves * int64(max(1, slots)))
+	fair := total / (waves * slots)
 	fair += fair/128 + 1 // objects do not end where splits should: without some room the last rest is a split of its own
 	if h.Stage.GetIdentity() && h.Share > 0 {
 		fair = sortedAtOnce(total, fair, slots, h.Share/sortShare)
