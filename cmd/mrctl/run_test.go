@@ -158,12 +158,15 @@ func TestRunPrintsTheResult(t *testing.T) {
 
 // Key bytes say how an identity sorts; a job with a map of its own is refused before it is stored.
 func TestRunRefusesKeysOfOthers(t *testing.T) {
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	in := filepath.Join(t.TempDir(), "in.txt")
-	if err := os.WriteFile(in, []byte("a b\n"), 0o666); err != nil {
-		t.Fatal(err)
+	atHome(t)
+	s := fakeServers(func(*ledger.Job) []string {
+		t.Error("the job was run")
+		return nil
+	})
+	_, errOut, code := mrctl(t, s, "run", "--key-bytes", "0:1", testPlugin(t), "in.txt")
+	if code != exitUsage || !strings.Contains(errOut, "jobs.Identity") {
+		t.Errorf("exit %d\n%s", code, errOut)
 	}
-	wants(t, exitUsage, "", "jobs.Identity", "run", "--key-bytes", "0:1", testPlugin(t), in)
 }
 
 func TestRunReadsStdin(t *testing.T) {

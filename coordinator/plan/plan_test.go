@@ -121,12 +121,12 @@ func TestSizesOfSorts(t *testing.T) {
 		split int64
 	}{
 		{spec.Job{}, 0, Hints{Slots: 2, Share: 512 * mib, Stage: sort}, minSplit},
-		{spec.Job{}, 100 * mib, Hints{Slots: 2, Share: 512 * mib, Stage: sort}, 50*mib + 1},
+		{spec.Job{}, 100 * mib, Hints{Slots: 2, Share: 512 * mib, Stage: sort}, 50*mib + 50*mib/128 + 1},
 		{spec.Job{}, 1000 * mib, Hints{Slots: 2, Share: 512 * mib, Stage: sort}, 125*mib + 1},
 		{spec.Job{}, 1000 * mib, Hints{Slots: 3, Share: 512 * mib, Stage: sort}, 1000*mib/9 + 1},
 		{spec.Job{}, 1000 * mib, Hints{Slots: 2, Share: mib, Stage: sort}, minSplit + 1},
-		{spec.Job{}, 1000 * mib, Hints{Slots: 2, Stage: sort}, 500*mib + 1},
-		{spec.Job{}, 1000 * mib, Hints{Slots: 2, Share: 512 * mib}, 500*mib + 1},
+		{spec.Job{}, 1000 * mib, Hints{Slots: 2, Stage: sort}, 500*mib + 500*mib/128 + 1},
+		{spec.Job{}, 1000 * mib, Hints{Slots: 2, Share: 512 * mib}, 500*mib + 500*mib/128 + 1},
 		{spec.Job{SplitSize: 7}, 1000 * mib, Hints{Slots: 2, Share: 512 * mib, Stage: sort}, 7},
 	} {
 		if got := splitSize(c.job, c.total, c.h); got != c.split {
