@@ -116,8 +116,12 @@ func (p *program[In, K, V, Out]) emitFunc(add func(key string, v V)) func(K, V) 
 }
 
 func (a *mapAttempt[In, K, V, Out]) run(port boundary.MapPort) error {
+	recv := port.Recv
+	if a.batch != nil || a.job.block != nil || a.about.GetInputKind() == pluginv1.Stage_INPUT_KIND_BYTES {
+		recv = port.Lend // what Map gets is valid during the call only
+	}
 	for {
-		in, err := port.Recv()
+		in, err := recv()
 		if errors.Is(err, io.EOF) {
 			return a.finish()
 		}

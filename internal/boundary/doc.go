@@ -9,6 +9,8 @@
 // Three rules keep an attempt from waiting for itself. A worker receives what comes up from one goroutine while it sends
 // from another, and gives credits from a third; so a plugin may write before it has read. A plugin that waits for a
 // segment reads on meanwhile (inlet). And a buffer that was sent is not used again: the other side may be reading it.
+//
+// A message costs little, but waiting for one to leave may take as long as the batch: see giveWay.
 package boundary
 
 import (
@@ -38,14 +40,13 @@ type Pairs struct {
 	Partition int
 }
 
-// Input is a batch of records on the plugin's side. Its memory is garbage collected and never changes: strings may
-// point into it for ever.
+// Input is a batch of records on the plugin's side.
 type Input struct {
 	Number uint64 // of the batch in its attempt, from 0
 	rows.Records
 }
 
-// Group is a batch of sorted rows on the plugin's side; its memory is as Input's.
+// Group is a batch of sorted rows on the plugin's side. Its memory is garbage collected and never changes.
 type Group struct {
 	rows.Batch
 	Continues bool // the first row has the key of the last row before
@@ -53,12 +54,16 @@ type Group struct {
 
 // MapPort is the plugin's end of a map attempt. It is used from one goroutine.
 type MapPort interface {
-	// Recv gives the next batch, io.EOF after the last.
+	// Recv gives the next batch, io.EOF after the last. Its memory is garbage collected and never changes: strings may
+	// point into it for ever.
 	Recv() (*Input, error)
-	// Send hands a batch over and leaves it empty, with the memory that the transport does not need. It blocks while the
-	// worker is behind.
+	// Lend is Recv without the copy that costs: the batch may lie where the worker put it, and is valid until the next
+	// call of Recv or Lend.
+	Lend() (*Input, error)
+	// Send hands a batch over and leaves it empty, with memory for the next that is best left where it is: what outgrows
+	// it is moved once more. It blocks while the worker is behind.
 	Send(*Pairs) error
-	// Progress tells how many records are done.
+	// Progress tells how many records are done. The worker hears of it now and then.
 	Progress(records uint64) error
 }
 

@@ -97,10 +97,8 @@ func (in *inlet[M]) segment(n int) (id uint32, mem []byte, ok bool, err error) {
 			return 0, nil, false, err
 		}
 	}
-	last := len(in.free) - 1
-	id, in.free = in.free[last], in.free[:last]
-	in.mine[id] = false
-	return id, in.region.Segment(id), true, nil
+	id, mem, _ = in.spare()
+	return id, mem, true, nil
 }
 
 func (in *inlet[M]) credited(c *pluginv1.Credit) error {
@@ -113,16 +111,36 @@ func (in *inlet[M]) credited(c *pluginv1.Credit) error {
 	return nil
 }
 
+// spare gives a segment if one is free at this moment.
+func (in *inlet[M]) spare() (id uint32, mem []byte, ok bool) {
+	last := len(in.free) - 1
+	if last < 0 {
+		return 0, nil, false
+	}
+	id, in.free = in.free[last], in.free[:last]
+	in.mine[id] = false
+	return id, in.region.Segment(id), true
+}
+
 // unused makes a segment free again.
 func (in *inlet[M]) unused(id uint32) {
 	in.mine[id] = true
 	in.free = append(in.free, id)
 }
 
-// lift copies a batch out of a segment of the worker's.
-func (in *inlet[M]) lift(p *pluginv1.Place, lengths []uint64) ([][]byte, error) {
+// at gives the buffers of a batch where they lie in a segment of the worker's.
+func (in *inlet[M]) at(p *pluginv1.Place, lengths []uint64) ([][]byte, error) {
 	if in.region == nil {
 		return nil, errs.New(errs.Invalid, "a batch in a segment came to a plugin that shares none")
 	}
-	return lift(in.region, p, lengths, nil)
+	return find(in.region, p, lengths)
+}
+
+// lift copies a batch out of a segment of the worker's.
+func (in *inlet[M]) lift(p *pluginv1.Place, lengths []uint64) ([][]byte, error) {
+	bufs, err := in.at(p, lengths)
+	if err != nil {
+		return nil, err
+	}
+	return lift(bufs, nil), nil
 }

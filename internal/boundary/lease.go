@@ -46,10 +46,7 @@ func (l *lease) start(ctx context.Context, send func(*pluginv1.Credit) error) {
 		for {
 			select {
 			case id := <-l.credits:
-				l.mu.Lock()
-				l.owed[id] = false
-				l.mu.Unlock()
-				if send(&pluginv1.Credit{Segments: []uint32{id}}) != nil {
+				if send(&pluginv1.Credit{Segments: l.pay(id)}) != nil {
 					return // the stream has ended
 				}
 			case <-ctx.Done():
@@ -57,6 +54,20 @@ func (l *lease) start(ctx context.Context, send func(*pluginv1.Credit) error) {
 			}
 		}
 	})
+}
+
+// pay marks a segment as given back, and those that wait beside it: a message costs the same for all.
+func (l *lease) pay(id uint32) []uint32 {
+	ids := []uint32{id}
+	for len(l.credits) > 0 {
+		ids = append(ids, <-l.credits)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range ids {
+		l.owed[id] = false
+	}
+	return ids
 }
 
 // close gives the segments up, once ctx of start has ended.
@@ -161,9 +172,12 @@ func (l *lease) take(p *pluginv1.Place, lengths []uint64, into [][]byte) ([][]by
 	if !mine || owed {
 		return nil, errs.New(errs.Corrupt, "a batch in segment %d, which it does not hold", id)
 	}
-	bufs, err := lift(l.region, p, lengths, into)
-	if err == nil {
-		l.credits <- id // has room: an id is owed once
+	bufs, err := find(l.region, p, lengths)
+	if err != nil {
+		return nil, err
 	}
-	return bufs, err
+	bufs = lift(bufs, into)
+	l.credits <- id // has room: an id is owed once
+	giveWay(afterCredit)
+	return bufs, nil
 }

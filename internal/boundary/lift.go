@@ -23,32 +23,40 @@ func lay(id uint32, segment []byte, buffers ...[]byte) *pluginv1.Place {
 	at := 0
 	for _, b := range buffers {
 		p.Offsets = append(p.Offsets, uint64(at))
-		copy(segment[at:], b)
+		copyWarm(segment[at:], b)
 		at += room(b)
 	}
 	return p
 }
 
-// lift copies buffers out of a segment: into memory that into has, or memory of their own. Nothing the peer says of
-// where they lie is believed.
-func lift(r *shm.Region, p *pluginv1.Place, lengths []uint64, into [][]byte) ([][]byte, error) {
+// find gives buffers where they lie in a segment. Nothing the peer says of their places is believed.
+func find(r *shm.Region, p *pluginv1.Place, lengths []uint64) ([][]byte, error) {
 	if len(lengths) > mostBuffers || len(p.GetOffsets()) != len(lengths) {
 		return nil, errs.New(errs.Corrupt, "%d buffers at %d places", len(lengths), len(p.GetOffsets()))
 	}
 	out := make([][]byte, len(lengths))
 	for i, n := range lengths {
-		b, err := r.Slice(p.GetSegment(), p.GetOffsets()[i], n)
-		if err != nil {
+		var err error
+		if out[i], err = r.Slice(p.GetSegment(), p.GetOffsets()[i], n); err != nil {
 			return nil, err
-		}
-		var dst []byte
-		if i < len(into) {
-			dst = into[i][:0]
-		}
-		out[i] = append(dst, b...) // appended, for that is not cleared first
-		if i < len(into) {
-			into[i] = out[i]
 		}
 	}
 	return out, nil
+}
+
+// lift copies buffers out of a segment, in their place in bufs: into memory that into has, or memory of their own, which
+// into keeps.
+func lift(bufs, into [][]byte) [][]byte {
+	for i, b := range bufs {
+		if i < len(into) && cap(into[i]) >= len(b) {
+			bufs[i] = into[i][:len(b)]
+			copyWarm(bufs[i], b)
+		} else {
+			bufs[i] = cloneWarm(b)
+		}
+		if i < len(into) {
+			into[i] = bufs[i]
+		}
+	}
+	return bufs
 }

@@ -11,6 +11,9 @@ type LocalMap struct {
 // Recv calls Next.
 func (p LocalMap) Recv() (*Input, error) { return p.Next() }
 
+// Lend is Recv.
+func (p LocalMap) Lend() (*Input, error) { return p.Next() }
+
 // Send calls Out, which gets the memory of the batch.
 func (p LocalMap) Send(b *Pairs) error {
 	own := *b

@@ -94,7 +94,9 @@ func NewMap(ctx context.Context, c pluginv1.PluginServiceClient, shared *Segment
 func (s *MapStream) write(m *pluginv1.MapRequest) error {
 	s.out.Lock()
 	defer s.out.Unlock()
-	return s.stream.Send(m)
+	err := s.stream.Send(m)
+	giveWay(afterSend)
+	return err
 }
 
 // Buffer gives memory for a batch of n bytes of data, in the transport's memory: Data has that capacity and length 0.
@@ -192,6 +194,7 @@ func (s *MapStream) recv() (*Pairs, error) {
 			if s.counters = k.Done.GetCounters(); s.counters == nil {
 				s.counters = &pluginv1.Counters{}
 			}
+			s.done.Store(max(s.done.Load(), s.counters.GetRecordsIn()))
 			return nil, io.EOF
 		case *pluginv1.MapResponse_Failure:
 			return nil, s.failed(k.Failure)
@@ -256,7 +259,7 @@ func failureOf(f *pluginv1.Failure) *Failure {
 // Counters are what the plugin counted; valid after Recv has returned io.EOF.
 func (s *MapStream) Counters() *pluginv1.Counters { return s.counters }
 
-// Done is how many records the plugin says it is through with.
+// Done is how many records the plugin has last said it is through with.
 func (s *MapStream) Done() uint64 { return s.done.Load() }
 
 // Close ends the stream and gives its memory back. Nobody may use the stream then, nor a batch from Buffer. Idempotent; of nil

@@ -3,6 +3,7 @@ package boundary
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -16,11 +17,24 @@ type mapPort struct {
 	in      *inlet[*pluginv1.MapRequest]
 	batches uint64
 	ended   bool
+	lent    *pluginv1.Place // of the batch that Lend gave last
+	out     *outlet
+	told    time.Time // of the last progress
 }
 
-func (p *mapPort) Recv() (*Input, error) {
+func (p *mapPort) Recv() (*Input, error) { return p.recv(false) }
+
+func (p *mapPort) Lend() (*Input, error) { return p.recv(true) }
+
+func (p *mapPort) recv(lend bool) (*Input, error) {
 	if p.ended {
 		return nil, io.EOF
+	}
+	if p.lent != nil {
+		if err := p.giveBack(p.lent); err != nil {
+			return nil, err
+		}
+		p.lent = nil
 	}
 	m, err := p.in.next()
 	if err != nil {
@@ -31,7 +45,7 @@ func (p *mapPort) Recv() (*Input, error) {
 		p.ended = true
 		return nil, io.EOF
 	case *pluginv1.MapRequest_Batch:
-		bufs, err := p.buffers(k.Batch, m.GetBody())
+		bufs, err := p.buffers(k.Batch, m.GetBody(), lend)
 		if err != nil {
 			return nil, err
 		}
@@ -42,19 +56,29 @@ func (p *mapPort) Recv() (*Input, error) {
 	return nil, errs.New(errs.Invalid, "a %T in a map stream", m.GetKind())
 }
 
-// buffers gives the buffers of a batch in memory of their own, and its segment back.
-func (p *mapPort) buffers(b *pluginv1.InputBatch, body []byte) ([][]byte, error) {
+// buffers gives the buffers of a batch: where they lie, or in memory of their own and its segment back.
+func (p *mapPort) buffers(b *pluginv1.InputBatch, body []byte, lend bool) ([][]byte, error) {
 	lengths := b.GetBuffers().GetLengths()
 	place := b.GetPlace()
 	if place == nil {
 		return join(lengths, b.GetBodyLength(), body, p.in.body)
 	}
+	if lend {
+		p.lent = place
+		return p.in.at(place, lengths)
+	}
 	bufs, err := p.in.lift(place, lengths)
 	if err != nil {
 		return nil, err
 	}
+	return bufs, p.giveBack(place)
+}
+
+func (p *mapPort) giveBack(place *pluginv1.Place) error {
 	c := &pluginv1.Credit{Segments: []uint32{place.GetSegment()}}
-	return bufs, p.stream.Send(&pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Credit{Credit: c}})
+	err := p.stream.Send(&pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Credit{Credit: c}})
+	giveWay(afterSend)
+	return err
 }
 
 func (p *mapPort) Send(b *Pairs) error {
@@ -65,17 +89,18 @@ func (p *mapPort) Send(b *Pairs) error {
 		Sorted:  b.Sorted, Partition: uint32(b.Partition), BodyLength: total,
 	}
 	head := &pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Batch{Batch: batch}}
-	id, mem, ok, err := p.in.segment(room(bufs...))
-	if err != nil {
+	var err error
+	if batch.Place, err = p.out.place(b); err != nil {
 		return err
 	}
-	if ok {
-		batch.Place = lay(id, mem, bufs...)
-		b.Reset()
-		b.Parts, b.Sorted, b.Partition = b.Parts[:0], false, 0
-		return p.stream.Send(head)
+	if batch.Place != nil {
+		if err := p.stream.Send(head); err != nil {
+			return err
+		}
+		giveWay(afterSend)
+		return p.out.next(b)
 	}
-	bodies := cut(bufs...)
+	bodies := cut(pairBuffers(b)...) // they may have been moved
 	*b = Pairs{}
 	head.Body = bodies[0]
 	if err := p.stream.Send(head); err != nil {
@@ -89,7 +114,15 @@ func (p *mapPort) Send(b *Pairs) error {
 	return nil
 }
 
+// often is how often the worker is told how far a map attempt has come: a message costs as much as a batch.
+const often = 100 * time.Millisecond
+
 func (p *mapPort) Progress(records uint64) error {
+	if now := time.Now(); now.Sub(p.told) >= often {
+		p.told = now
+	} else {
+		return nil
+	}
 	return p.stream.Send(&pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Progress{Progress: &pluginv1.Progress{Records: records}}})
 }
 
