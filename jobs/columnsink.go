@@ -170,7 +170,7 @@ func (e *emitter[V]) putRows(keys, vals pieces, n int) {
 		if e.place != nil {
 			e.putPart(textOf(key))
 		}
-		if len(o.Keys)+len(o.Vals)+8*len(o.KeyOff) >= boundary.BatchSize {
+		if len(o.Keys)+len(o.Vals)+8*len(o.KeyOff) >= s.e.size {
 			e.send()
 		}
 	}

@@ -29,6 +29,7 @@ type emitter[V any] struct {
 	gate   combine.Gate
 	memory int // bytes that the table may use
 
+	size  int // bytes of a batch
 	out   *boundary.Pairs
 	last  *boundary.Pairs // the batch sent last, as Send left it
 	keyN  int             // sizes of the last batch, to make the next one at once
@@ -52,7 +53,7 @@ func (e *emitter[V]) put(key string, v V) {
 	if e.place != nil {
 		e.putPart(key)
 	}
-	if len(o.Keys)+len(o.Vals)+8*len(o.KeyOff) >= boundary.BatchSize {
+	if len(o.Keys)+len(o.Vals)+8*len(o.KeyOff) >= e.size {
 		e.send()
 	}
 }
@@ -92,7 +93,7 @@ func (e *emitter[V]) send() {
 		return
 	}
 	const slack = 256
-	e.keyN, e.valN, e.rowsN = min(len(o.Keys)+slack, boundary.BatchSize), min(len(o.Vals)+slack, boundary.BatchSize), o.Len()+slack
+	e.keyN, e.valN, e.rowsN = min(len(o.Keys)+slack, e.size), min(len(o.Vals)+slack, e.size), o.Len()+slack
 	e.err = e.port.Send(o)
 	e.last = o
 }

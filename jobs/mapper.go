@@ -59,7 +59,7 @@ func (p *program[In, K, V, Out]) newEmitter(start *pluginv1.MapStart, port bound
 	if memory <= 0 {
 		memory = defaultMemory
 	}
-	e := &emitter[V]{port: port, keys: p.keys.Fields(), vals: p.vals}
+	e := &emitter[V]{port: port, size: port.Batch(), keys: p.keys.Fields(), vals: p.vals}
 	if p.job.Combine.IsSet() && !p.plain {
 		e.memory = memory / 2 // the rest is for batches on their way
 		if p.words {

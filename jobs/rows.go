@@ -122,13 +122,14 @@ type rowWriter struct {
 	port  boundary.ReducePort
 	parts []*codec.Builder // of the columns, left to right
 	bytes int              // encoded, since the last batch
+	size  int              // of a batch, in bytes
 	rows  uint64           // in all
 	err   error            // the first that befell; rows are discarded from then on
 }
 
 // newRowWriter makes a writer of rows that come in encoded parts, one for each decoder.
 func newRowWriter(l layout, port boundary.ReducePort, parts ...*codec.Decoder) *rowWriter {
-	w := &rowWriter{layout: l, port: port}
+	w := &rowWriter{layout: l, port: port, size: port.Batch()}
 	for _, d := range parts {
 		w.parts = append(w.parts, d.NewBuilder())
 	}
@@ -148,7 +149,7 @@ func (w *rowWriter) add(part int, enc []byte) {
 func (w *rowWriter) end() {
 	w.rows++
 	const perRow = 16 // about what the columns of a row take beyond its bytes
-	if w.bytes += perRow; w.bytes >= boundary.BatchSize {
+	if w.bytes += perRow; w.bytes >= w.size {
 		w.send()
 	}
 }

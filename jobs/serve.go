@@ -19,13 +19,10 @@ import (
 	"github.com/mrctl/mrctl/internal/pace"
 )
 
-// ballast has the collector let 16 MiB of batches go by between two runs instead of 4, which halves what a batch costs.
-const ballast = 16 << 20
-
 // serve answers the worker that started this process until it is told to stop, or the worker is gone.
 func serve(fs *flag.FlagSet, args []string, stages []Stage) {
 	defer watchParent(profile())()
-	defer runtime.KeepAlive(pace.Late(ballast))
+	defer runtime.KeepAlive(pace.Late(ballast(os.Getenv(boundary.MemoryLimit))))
 	about, program := describe(fs, args, stages)
 	server := boundary.NewServer(about)
 	if program != nil {

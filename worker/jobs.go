@@ -116,7 +116,7 @@ func (a *Agent) plugin(ctx context.Context, j *job) (*pluginhost.Process, error)
 		return nil, errs.New(errs.Invalid, "the job brings no plugin for %s, only for %v", platform, keys(j.spec.Plugins))
 	}
 	p, err := a.host.Start(ctx, pluginhost.Spec{Job: j.id, Digest: sum, Args: j.spec.Args,
-		Scratch: filepath.Join(j.scratch, "plugin"), Slots: a.cfg.Slots, Profile: pluginhost.ProfileIn(a.cfg.Profile)})
+		Scratch: filepath.Join(j.scratch, "plugin"), Slots: a.cfg.Slots, Memory: a.share(), Profile: pluginhost.ProfileIn(a.cfg.Profile)})
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (a *Agent) runMap(ctx context.Context, at *attempt, j *job) (outcome, error
 			return dataset.Open(ctx, a.cfg.Resolver, split, dataset.Options{
 				Format: j.spec.InputFormat, MaxRecord: a.maxRecord(j), Buffer: buffer, OnBad: bad,
 				Terminated: j.stage.GetRawLines() || j.stage.GetIdentity(),
-				ReadAhead:  min(dataset.DefaultReadAhead, a.share()/8),
+				Batch:      stream.Batch(), ReadAhead: min(dataset.DefaultReadAhead, a.share()/8),
 			})
 		},
 		Map: func(ctx context.Context, start *pluginv1.MapStart) (_ mapside.Mapper, err error) {

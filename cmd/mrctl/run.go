@@ -96,7 +96,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	defer func() { err = errors.Join(err, endProfile()) }()
 	defer func() { err = errors.Join(err, o.plugin.close()) }()
 	if room.own != nil {
-		o.ready, o.how = &pluginhost.Ready{}, pluginhost.Spec{Slots: slots, Profile: pluginhost.ProfileIn(profiles)}
+		o.ready, o.how = &pluginhost.Ready{}, pluginhost.Spec{Slots: slots, Memory: memory / int64(slots), Profile: pluginhost.ProfileIn(profiles)}
 	} else if err := p.describe(c.Context, room.cluster, o); err != nil { // before a cluster is joined on its behalf
 		return err
 	}

@@ -33,6 +33,7 @@ func newCoordinator(c coordinatorConfig) (runner, error) {
 }
 
 func newWorker(c workerConfig) (runner, error) {
+	boundHeap(c.Memory)
 	return worker.New(worker.Config{
 		Store: c.Store, Resolver: c.Resolver, Listener: c.Listener, Advertise: c.Advertise, TLS: c.TLS, Log: c.Log, Version: c.Version,
 		Scratch: c.Scratch, Slots: c.Slots, Memory: c.Memory, Labels: c.Labels, RunCodec: c.RunCodec, Leader: c.Leader, Profile: c.Profile, Ready: c.Ready,

@@ -26,7 +26,8 @@ import (
 // Protocol is the version of the wire this package speaks.
 const Protocol = 1
 
-// BatchSize is how many bytes of rows a batch gathers before it is sent. One row may make it larger.
+// BatchSize is how many bytes of rows a batch gathers before it is sent, where memory is not scarce. One row may make it
+// larger.
 const BatchSize = 1 << 20
 
 // MaxBuffer bounds one buffer of a batch, in bytes: offsets are int32, and no batch is above 1 GiB.
@@ -60,6 +61,8 @@ type MapPort interface {
 	// Lend is Recv without the copy that costs: the batch may lie where the worker put it, and is valid until the next
 	// call of Recv or Lend.
 	Lend() (*Input, error)
+	// Batch is how many bytes of rows a batch should gather before it is sent, BatchSize at most.
+	Batch() int
 	// Send hands a batch over and leaves it empty, with memory for the next that is best left where it is: what outgrows
 	// it is moved once more. It blocks while the worker is behind.
 	Send(*Pairs) error
@@ -71,6 +74,8 @@ type MapPort interface {
 type ReducePort interface {
 	// Recv gives the next batch, io.EOF after the last.
 	Recv() (*Group, error)
+	// Batch is how many bytes of rows a batch should gather before it is sent, BatchSize at most.
+	Batch() int
 	// Send hands rows of the result over, of the stage's output schema. They are free again when it returns.
 	Send(arrow.RecordBatch) error
 }

@@ -49,6 +49,14 @@ func newInlet[M message](recv func() (M, error), region *shm.Region, up []uint32
 	return in, nil
 }
 
+// batch is how many bytes of rows a batch should gather.
+func (in *inlet[M]) batch() int {
+	if len(in.mine) == 0 {
+		return BatchSize
+	}
+	return min(batchIn(in.region.SegmentSize()), BatchSize)
+}
+
 // next gives the next message.
 func (in *inlet[M]) next() (m M, err error) {
 	if len(in.aside) > 0 {

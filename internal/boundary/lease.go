@@ -90,7 +90,7 @@ func (l *lease) records(ctx context.Context) *rows.Records {
 }
 
 // dataRoom is how many bytes of data records has room for.
-func (l *lease) dataRoom() int { return l.region.SegmentSize() / 3 * 2 &^ 7 }
+func (l *lease) dataRoom() int { return batchIn(l.region.SegmentSize()) }
 
 // place says where in a segment a batch lies, and notes that the segment goes to the plugin. A batch that is not wholly
 // in one is moved to memory of its own and has no place; what it held of a segment is free again, as is an empty batch's.

@@ -14,6 +14,9 @@ func (p LocalMap) Recv() (*Input, error) { return p.Next() }
 // Lend is Recv.
 func (p LocalMap) Lend() (*Input, error) { return p.Next() }
 
+// Batch is the usual size.
+func (p LocalMap) Batch() int { return BatchSize }
+
 // Send calls Out, which gets the memory of the batch.
 func (p LocalMap) Send(b *Pairs) error {
 	own := *b
@@ -32,6 +35,9 @@ type LocalReduce struct {
 
 // Recv calls Next.
 func (p LocalReduce) Recv() (*Group, error) { return p.Next() }
+
+// Batch is the usual size.
+func (p LocalReduce) Batch() int { return BatchSize }
 
 // Send calls Out.
 func (p LocalReduce) Send(rec arrow.RecordBatch) error { return p.Out(rec) }

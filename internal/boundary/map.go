@@ -39,14 +39,19 @@ type MapStream struct {
 	origins []placed // guarded by mu; of batch i at i
 	kept    int      // guarded by mu; bytes of offsets held in origins
 	oldest  int      // guarded by mu; the first batch whose offsets are still held
+	keep    int      // bytes of offsets that origins may hold
 }
 
 // placed is where the rows of a batch came from. Its offsets are forgotten when it is old.
 type placed struct{ rows.Records }
 
 // keepOffsets is how many bytes of offsets of sent batches are kept, to name the place of a record that fails. It is
-// more than a plugin can have before it.
-const keepOffsets = 16 << 20
+// more than a plugin can have before it, so that records that were set aside long ago have their place too; an attempt with
+// little memory keeps fewer, down to what the plugin can have.
+const (
+	keepOffsets = 16 << 20
+	keepAtLeast = 1 << 20
+)
 
 // ending is how a stream ended, told once, for whoever sends when it does.
 type ending struct {
@@ -69,7 +74,10 @@ func NewMap(ctx context.Context, c pluginv1.PluginServiceClient, shared *Segment
 	if explain == nil {
 		explain = errs.FromStatus
 	}
-	s := &MapStream{explain: explain, parts: start.GetPartitions(), lease: shared.lease(), end: ending{ch: make(chan struct{})}}
+	s := &MapStream{explain: explain, parts: start.GetPartitions(), lease: shared.lease(), end: ending{ch: make(chan struct{})}, keep: keepOffsets}
+	if m := start.GetMemory(); m > 0 {
+		s.keep = int(min(max(m/16, keepAtLeast), keepOffsets))
+	}
 	ctx, s.cancel = context.WithCancel(ctx)
 	if s.lease != nil {
 		start = proto.CloneOf(start)
@@ -97,6 +105,14 @@ func (s *MapStream) write(m *pluginv1.MapRequest) error {
 	err := s.stream.Send(m)
 	giveWay(afterSend)
 	return err
+}
+
+// Batch is how many bytes of data a batch should be made for.
+func (s *MapStream) Batch() int {
+	if s == nil || s.lease == nil {
+		return BatchSize
+	}
+	return min(s.lease.dataRoom(), BatchSize)
 }
 
 // Buffer gives memory for a batch of n bytes of data, in the transport's memory: Data has that capacity and length 0.
@@ -284,7 +300,7 @@ func (s *MapStream) remember(r *rows.Records, shared bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.origins = append(s.origins, placed{rows.Records{Off: off, Origins: r.Origins}})
-	for s.kept += 4 * len(r.Off); s.kept > keepOffsets && s.oldest < len(s.origins)-1; s.oldest++ {
+	for s.kept += 4 * len(r.Off); s.kept > s.keep && s.oldest < len(s.origins)-1; s.oldest++ {
 		s.kept -= 4 * len(s.origins[s.oldest].Off)
 		s.origins[s.oldest].Off = nil
 	}

@@ -75,6 +75,10 @@ func aligned(b []byte) []byte {
 // whose other end the worker keeps open. Its end is the worker's end, and the plugin must exit.
 const ParentPipe = "MRCTL_PARENT_FD"
 
+// MemoryLimit names the environment variable that holds how many bytes a plugin's buffers may take, those of all its
+// attempts together. What the author's own functions hold is no concern of it.
+const MemoryLimit = "MRCTL_MEMORY"
+
 // ProfileFile names the environment variable that holds the path a plugin writes a CPU profile of itself to, when it ends
 // in good order.
 const ProfileFile = "MRCTL_CPU_PROFILE"

@@ -81,6 +81,8 @@ func (p *mapPort) giveBack(place *pluginv1.Place) error {
 	return err
 }
 
+func (p *mapPort) Batch() int { return p.in.batch() }
+
 func (p *mapPort) Send(b *Pairs) error {
 	bufs := pairBuffers(b)
 	lengths, total := lengthsOf(bufs...)
@@ -170,6 +172,8 @@ func (p *reducePort) buffers(b *pluginv1.GroupBatch, body []byte) ([][]byte, err
 	c := &pluginv1.Credit{Segments: []uint32{place.GetSegment()}}
 	return bufs, p.stream.Send(&pluginv1.ReduceResponse{Kind: &pluginv1.ReduceResponse_Credit{Credit: c}})
 }
+
+func (p *reducePort) Batch() int { return p.in.batch() }
 
 func (p *reducePort) Send(rec arrow.RecordBatch) error {
 	id, mem, shared, err := p.in.segment(0)

@@ -22,7 +22,23 @@ const SegmentSize = BatchSize + BatchSize/2
 const (
 	perWay = 4 // segments of an attempt in each direction: one is written, one read, two are between
 	spare  = 8 // attempts that may end badly before others have to do without segments
+
+	pageSize   = 4 << 10
+	minSegment = 64 << 10
 )
+
+// SegmentsWithin is the size of the segments of an attempt that may hold so many bytes in all, worker and plugin together:
+// those of both ways take an eighth of it, and no more than is useful. 0 sets no bound.
+func SegmentsWithin(memory int64) int {
+	if memory <= 0 {
+		return SegmentSize
+	}
+	size := memory / (8 * 2 * perWay) &^ (pageSize - 1)
+	return int(min(max(size, minSegment), SegmentSize))
+}
+
+// batchIn is how many bytes of data a batch should have, so that it has room in a segment with what belongs to it.
+func batchIn(segment int) int { return segment / 3 * 2 &^ 7 }
 
 // Segments is the memory that a worker shares with one plugin process. Each attempt has segments of its own while it
 // lasts. Those of an attempt that did not end well are never used again: nobody knows when the plugin is through with

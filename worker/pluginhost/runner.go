@@ -44,6 +44,9 @@ func (p *Process) newRunner(path string, s Spec) func(hclog.Logger, *exec.Cmd, s
 		cmd := exec.Command(path, s.Args...)
 		cmd.Dir = s.Scratch
 		cmd.Env = append(want.Env, boundary.ParentPipe+"="+strconv.Itoa(parentFD), "TMPDIR="+s.Scratch)
+		if s.Memory > 0 {
+			cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", boundary.MemoryLimit, s.Memory/2*int64(max(s.Slots, 1))))
+		}
 		if s.Profile != "" {
 			cmd.Env = append(cmd.Env, boundary.ProfileFile+"="+s.Profile)
 		}

@@ -30,6 +30,7 @@ type Spec struct {
 	Scratch string   // a folder of its own to stand in; made here. What it writes to standard error goes to "stderr" in it
 	Profile string   // a file for a CPU profile of the plugin; "" for none
 	Slots   int      // attempts at once, for which memory is shared with the plugin; 0: none is
+	Memory  int64    // bytes that worker and plugin together may hold for an attempt; 0: nobody has said
 	// PlainStream shares no memory: everything goes by the stream, as it does with a plugin or on a platform that cannot.
 	PlainStream bool
 }
@@ -95,7 +96,7 @@ func (h *Host) Open(ctx context.Context, s Spec) (*Process, error) {
 		return nil, errors.Join(errs.E(errs.Unavailable, "start plugin", path, err), os.Remove(sockets))
 	}
 	if s.Slots > 0 && !s.PlainStream {
-		if p.shared, err = boundary.NewSegments(s.Slots, boundary.SegmentSize); err != nil {
+		if p.shared, err = boundary.NewSegments(s.Slots, boundary.SegmentsWithin(s.Memory)); err != nil {
 			h.cfg.Log.Debug("batches go by the stream", zap.Error(err))
 		}
 	}

@@ -12,7 +12,7 @@
 //
 // Memory: of Task.Memory, W is the worker's: one half where the plugin reduces (which is told that it may hold the other),
 // all of it where the engine does. 1/2 W is for sections landed in memory, 1/4 W for reading the rest in a merge, 1/8 W for
-// writing passes (two blocks of W/16, at most 256 KiB), 1/8 W, at most 2 MiB, for the batch being gathered. A single pair
+// writing passes (two blocks of W/16, at most 256 KiB), 1/24 W, at most 2 MiB, for the batch being gathered. A single pair
 // larger than its share goes through alone and over the budget. Batches on their way to and from the plugin belong to its
 // transport, output buffers to the part's writer.
 package reduceside
@@ -214,8 +214,9 @@ func (r *reduction) schema() (*arrow.Schema, error) {
 	return table.Schema(r.t.Stage)
 }
 
-// batch is the bytes of pairs gathered at a time; the buffers that gather them grow to twice that.
-func (r *reduction) batch() int { return int(min(max(r.memory/16, 1<<10), 1<<20)) }
+// batch is the bytes of pairs gathered at a time; the buffers that gather them grow to twice that. It fits in a segment of
+// an attempt with this memory.
+func (r *reduction) batch() int { return int(min(max(r.memory/48, 1<<10), 1<<20)) }
 
 // asTheyAre writes pairs, folded or not, as rows of the result.
 func (r *reduction) asTheyAre(ctx context.Context, in runs.Stream, part table.PartWriter) error {
