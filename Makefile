@@ -32,7 +32,7 @@ MINIO_PKG     := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 # gotestsum repeats the failures at the end; without it go test says the same, once.
 TEST = $(if $(wildcard $(GOTESTSUM)),$(GOTESTSUM) --format standard-quiet --,$(GO) test)
 
-.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim bench bench-check bench-baseline bench-duckdb tools clean help
+.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim bench bench-check bench-baseline bench-memory bench-duckdb tools clean help
 
 build: ## bin/mrctl, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mrctl ./cmd/mrctl
@@ -79,6 +79,9 @@ bench-check: $(VERSITYGW) ## the same, and fails where a ratio is worse than in 
 
 bench-baseline: $(VERSITYGW) ## takes the baseline anew; on a machine that does nothing else
 	$(GO) run ./integration/bench -json integration/bench/baseline.json $(BENCH)
+
+bench-memory: ## what mrctl and a plugin hold at most, against what --memory promises (BENCH='-memory 1GiB')
+	$(GO) run ./integration/bench -memory 128MiB -cases memory-input,memory-keys,memory-group,memory-rows $(BENCH)
 
 DUCKDB_NPM := 1.5.6-r.1
 bench-duckdb: ## installs DuckDB through npm, as one more rival for make bench

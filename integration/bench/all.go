@@ -31,6 +31,8 @@ func measureAll(ctx context.Context, c config, k *kit, chosen []entry, stdout io
 		if r.Error != "" {
 			failed++
 			fmt.Fprintf(k.log, "%s: %s\n", e.name, r.Error)
+		} else if r.Watched && r.MemoryRatio() > 1 {
+			failed++
 		}
 		all.Results = append(all.Results, r)
 	}

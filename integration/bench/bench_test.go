@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +40,10 @@ func fakeRun(args []string) error {
 	out, plugin, input := args[at+1], args[len(args)-2], args[len(args)-1]
 	if os.Getenv("FAKE_MRCTL") == "fails" {
 		return errors.New("fake: out of luck")
+	}
+	if os.Getenv("FAKE_MRCTL") == "fat" {
+		hoard := bytes.Repeat([]byte("x"), 200<<20)
+		defer runtime.KeepAlive(hoard)
 	}
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err

@@ -22,6 +22,7 @@ type kit struct {
 	config
 	log     io.Writer
 	root    string // all that is removed in the end
+	bin     string // so is this; not in memory, where the text of programs would count as theirs
 	scratch string // of the case at hand: results
 	build   func(ctx context.Context, pkg string) (string, error)
 	built   map[string]string
@@ -41,12 +42,16 @@ func newKit(c config, chosen []entry, log io.Writer) (*kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &kit{config: c, log: log, root: root, built: map[string]string{}}
+	bin, err := os.MkdirTemp("", "mrctl-bench-bin-")
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(root))
+	}
+	k := &kit{config: c, log: log, root: root, bin: bin, built: map[string]string{}}
 	k.build = k.goBuild
 	return k, nil
 }
 
-func (k *kit) close() { _ = os.RemoveAll(k.root) } // scratch
+func (k *kit) close() { _, _ = os.RemoveAll(k.root), os.RemoveAll(k.bin) } // scratch
 
 // begin clears the place for results.
 func (k *kit) begin() error {
@@ -80,7 +85,7 @@ func (k *kit) program(ctx context.Context, pkg string) (string, error) {
 }
 
 func (k *kit) goBuild(ctx context.Context, pkg string) (string, error) {
-	path := filepath.Join(k.root, "bin", filepath.Base(pkg))
+	path := filepath.Join(k.bin, filepath.Base(pkg))
 	fmt.Fprintf(k.log, "build: %s\n", pkg)
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-buildid=", "-o", path, module+pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -40,6 +40,10 @@ var table = []entry{
 	{"tiny", 10, "word count of 64 MB in 20,000 files against one file", false, tiny},
 	{"blocks", 11, "sort through 64x64 blocks against 8x8 of the same bytes", false, blocks},
 	{"skew", 12, "groups, one key with 30 % of the rows against uniform keys", false, skew},
+	{"memory-input", 0, "memory alone: a sort of 20 times -memory", true, watchedInput},
+	{"memory-keys", 0, "memory alone: 10 million distinct keys, fewer with less than 240 MB", true, watchedKeys},
+	{"memory-group", 0, "memory alone: one group of 4 times -memory through the job's Reduce", true, watchedGroup},
+	{"memory-rows", 0, "memory alone: rows of 500 KB, 4 times -memory in all", true, watchedRows},
 	{"s3", 13, "word count from S3 on loopback and back against folders", false, overS3},
 }
 

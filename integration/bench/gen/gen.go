@@ -31,6 +31,8 @@ const (
 	Tiny      Kind = "tiny"      // text once in 20,000 small files (below "files") and once in one ("whole.txt")
 	Uniform   Kind = "uniform"   // rows "key value", 100,000 keys equally often
 	Skewed    Kind = "skewed"    // the same, but that the first key has 30 % of the rows
+	Distinct  Kind = "distinct"  // lines of one word of 16 letters, no word twice
+	Long      Kind = "long"      // rows "key value" of half a million bytes, 16 keys
 )
 
 // Spec names a data set.
@@ -90,6 +92,8 @@ var kinds = map[Kind]struct {
 	Tiny:      {"", writeTiny},
 	Uniform:   {"rows.txt", oneFile("rows.txt", newUniform)},
 	Skewed:    {"rows.txt", oneFile("rows.txt", newSkewed)},
+	Distinct:  {"words.txt", oneFile("words.txt", newDistinct)},
+	Long:      {"rows.txt", oneFile("rows.txt", newLong)},
 }
 
 func oneFile(name string, newMaker func(seed uint64) maker) func(context.Context, string, Spec) error {

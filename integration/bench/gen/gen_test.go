@@ -46,6 +46,8 @@ func TestBytesArePinned(t *testing.T) {
 		Printable: "0365bb7fadc1ae6a",
 		Uniform:   "26a789551476fcae",
 		Skewed:    "cea61dcbb6d1ebe2",
+		Distinct:  "10a499a7c75fc2ea",
+		Long:      "cf5299dd208617d7",
 	} {
 		body := read(t, ensure(t, Spec{Kind: kind, Size: 5_000_000, Seed: 1}))
 		sum := sha256.Sum256(body)
@@ -250,5 +252,34 @@ func BenchmarkLogs(b *testing.B) {
 	b.SetBytes(blockSize)
 	for i := range b.N {
 		mk(rand.NewPCG(0, uint64(i)), i, buf, blockSize)
+	}
+}
+
+// No word comes twice, across blocks either.
+func TestDistinctWords(t *testing.T) {
+	body := read(t, ensure(t, Spec{Kind: Distinct, Size: 2*blockSize + 1000, Seed: 7}))
+	seen := map[string]bool{}
+	for word := range strings.FieldsSeq(string(body)) {
+		if seen[word] || len(word) != DistinctSize-1 {
+			t.Fatalf("%q comes twice, or is no word", word)
+		}
+		seen[word] = true
+	}
+	if n := len(body) / DistinctSize; len(seen) != n {
+		t.Errorf("%d words in %d lines", len(seen), n)
+	}
+}
+
+func TestLongRows(t *testing.T) {
+	body := read(t, ensure(t, Spec{Kind: Long, Size: 3*LongSize + 5}))
+	rows := strings.Split(strings.TrimSuffix(string(body), "\n"), "\n")
+	if len(rows) != 4 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for i, row := range rows {
+		key, value, ok := strings.Cut(row, " ")
+		if !ok || len(key) != 2 || value == "" || i < 3 && len(row) != LongSize-1 {
+			t.Errorf("row %d has a key of %d bytes and a value of %d", i, len(key), len(value))
+		}
 	}
 }

@@ -33,6 +33,8 @@ type Case struct {
 	Limit time.Duration // what our median must not exceed; 0: there is none
 	// Memory is the memory our side was told to keep to, in bytes; 0: there is no limit to check.
 	Memory int64
+	// Watched says that memory alone is asked for: nothing is timed, and to hold more than the limit is a failure.
+	Watched bool
 	// Diff shows how two outputs with different answers differ; nil: it cannot be shown.
 	Diff func(ours, theirs string) (string, error)
 }
@@ -60,7 +62,7 @@ type Options struct {
 
 // Run measures a case. What goes wrong is said in the result; an error means that ctx has ended.
 func Run(ctx context.Context, c Case, o Options) (report.Result, error) {
-	r := report.Result{Row: c.Row, Case: c.Name, Title: c.Title, Bytes: c.Bytes, LimitSeconds: c.Limit.Seconds()}
+	r := report.Result{Row: c.Row, Case: c.Name, Title: c.Title, Bytes: c.Bytes, Memory: c.Memory, LimitSeconds: c.Limit.Seconds()}
 	var sides []Side
 	for i, s := range c.Sides {
 		if s.Missing == "" {
@@ -87,6 +89,13 @@ func Run(ctx context.Context, c Case, o Options) (report.Result, error) {
 	}
 	if r.MemoryLimit > 0 {
 		r.MemoryLimit += int64(watched[0].Processes) * (64 << 20)
+	}
+	if c.Watched {
+		r.Watched = true
+		for i, s := range sides {
+			r.Sides = append(r.Sides, report.Side{Name: s.Name, Peak: watched[i].Peak, Processes: watched[i].Processes})
+		}
+		return r, nil
 	}
 	rounds, noisy, err := run.rounds(ctx)
 	if err != nil {
@@ -144,7 +153,7 @@ func (r *run) compare(ctx context.Context) ([]measure.Memory, error) {
 	for i, s := range r.sides {
 		out := r.out()
 		defer func() { _ = os.RemoveAll(out) }() // scratch
-		took, memory, err := measure.RunWatched(ctx, s.Command(out), 50*time.Millisecond)
+		took, memory, err := measure.RunWatched(ctx, s.Command(out), r.every())
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
@@ -166,6 +175,14 @@ func (r *run) compare(ctx context.Context) ([]measure.Memory, error) {
 		}
 	}
 	return watched, nil
+}
+
+// every is how often memory is looked at: where nothing else is asked for, more often than costs little.
+func (r *run) every() time.Duration {
+	if r.Watched {
+		return 10 * time.Millisecond
+	}
+	return 50 * time.Millisecond
 }
 
 func (r *run) differ(s Side, ours, theirs string, a, b answer.Digest) error {

@@ -3,8 +3,8 @@ package report
 import "fmt"
 
 // Check compares with a baseline and says what is worse: a ratio above the baseline's by more than the tolerance (0.1 is
-// a tenth), a case that failed, and what was measured then and is not now. Cases of the baseline that nobody asked for
-// are left out.
+// a tenth), a peak of memory nearer to its bound by as much, or beyond it, a case that failed, and what was measured then
+// and is not now. Cases of the baseline that nobody asked for are left out.
 func Check(base, now Report, tolerance float64, asked func(name string) bool) []string {
 	if base.Size != now.Size || base.Memory != now.Memory || base.Slots != now.Slots {
 		return []string{fmt.Sprintf("the baseline is of %.3g bytes, memory %s and %d slots: take it again, or measure the same",
@@ -17,6 +17,9 @@ func Check(base, now Report, tolerance float64, asked func(name string) bool) []
 		if r.Error != "" {
 			worse = append(worse, fmt.Sprintf("%s: %s", r.Case, r.Error))
 		}
+		if r.Watched && r.MemoryRatio() > 1 {
+			worse = append(worse, fmt.Sprintf("%s: the peak is %.2f of its bound", r.Case, r.MemoryRatio()))
+		}
 	}
 	for _, b := range base.Results {
 		r, ok := found[b.Case]
@@ -26,6 +29,9 @@ func Check(base, now Report, tolerance float64, asked func(name string) bool) []
 		if !ok {
 			worse = append(worse, fmt.Sprintf("%s: it is in the baseline and was not run", b.Case))
 			continue
+		}
+		if was, is := b.MemoryRatio(), r.MemoryRatio(); b.Watched && is > was*(1+tolerance) {
+			worse = append(worse, fmt.Sprintf("%s: the peak is %.2f of its bound, in the baseline %.2f", b.Case, is, was))
 		}
 		for _, want := range b.Ratios {
 			if w := compare(want, r, tolerance); w != "" {

@@ -34,8 +34,12 @@ type Result struct {
 	Ratios []Ratio `json:"ratios,omitempty"`
 	// LimitSeconds is what our median must not exceed; 0: there is no such limit.
 	LimitSeconds float64 `json:"limit_s,omitempty"`
-	// MemoryLimit is what our peak must not exceed, in bytes; 0: there is no such limit.
+	// Memory is what our side was told to keep to, and MemoryLimit what its peak must not exceed, in bytes; 0: there is no
+	// such limit.
+	Memory      int64 `json:"memory,omitempty"`
 	MemoryLimit int64 `json:"memory_limit,omitempty"`
+	// Watched says that memory is all that was asked for: there are no times.
+	Watched bool `json:"watched,omitempty"`
 	// Noisy counts the rounds that were kept although other processes were busy.
 	Noisy int `json:"noisy,omitempty"`
 
@@ -61,6 +65,14 @@ type Ratio struct {
 	Spread
 	Must float64 `json:"must,omitempty"` // 0: nothing is asked for
 	Aim  float64 `json:"aim,omitempty"`
+}
+
+// MemoryRatio is the peak of our side by its limit; 0 where there is no limit.
+func (r Result) MemoryRatio() float64 {
+	if r.MemoryLimit == 0 || len(r.Sides) == 0 {
+		return 0
+	}
+	return float64(r.Sides[0].Peak) / float64(r.MemoryLimit)
 }
 
 // Skip is what was not run.

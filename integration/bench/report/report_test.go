@@ -40,6 +40,10 @@ func example() Report {
 				Skipped: []Skip{{"duck", "not installed"}}, Noisy: 1,
 			},
 			{Case: "start", LimitSeconds: 0.08, Sides: []Side{{Name: "ours", Seconds: Spread{0.1, 0.1, 0.1}}}},
+			{
+				Case: "lean", Watched: true, Bytes: 1e9, Memory: 32 << 20, MemoryLimit: 160 << 20,
+				Sides: []Side{{Name: "ours", Peak: 80 << 20, Processes: 2}},
+			},
 			{Case: "broken", Error: "the answers differ"},
 		},
 	}
@@ -54,6 +58,7 @@ func TestTable(t *testing.T) {
 	for _, want := range []string{
 		"1 words theirs 0.800 (0.700..0.900) 0.95 0.75 met 4.000 5.000 250", "200 MiB (2)", "mawk 0.100", "start the clock", "MISSED",
 		"broken FAILED: the answers differ", "words: without duck: not installed", "busy in 1 rounds", "above its limit of 100 MiB",
+		"lean 1000 32 MiB 80 MiB (2) 160 MiB 0.50 met",
 	} {
 		if !strings.Contains(words, want) {
 			t.Errorf("no %q in\n%s", want, b.String())
@@ -92,10 +97,10 @@ func TestSaveAndLoad(t *testing.T) {
 func TestCheck(t *testing.T) {
 	all := func(string) bool { return true }
 	base := example()
-	base.Results = base.Results[:2]
+	base.Results = base.Results[:3]
 	change := func(f func(*Report)) Report {
 		r := example()
-		r.Results = r.Results[:2]
+		r.Results = r.Results[:3]
 		f(&r)
 		return r
 	}
@@ -107,6 +112,9 @@ func TestCheck(t *testing.T) {
 		"better":     {change(func(r *Report) { r.Results[0].Ratios[0].Median = 0.5 }), ""},
 		"within":     {change(func(r *Report) { r.Results[0].Ratios[0].Median = 0.87 }), ""},
 		"worse":      {change(func(r *Report) { r.Results[0].Ratios[0].Median = 0.89 }), "words against theirs: the ratio is 0.890"},
+		"fatter":     {change(func(r *Report) { r.Results[2].Sides[0].Peak = 100 << 20 }), "lean: the peak is 0.62 of its bound, in the baseline 0.50"},
+		"as lean":    {change(func(r *Report) { r.Results[2].Sides[0].Peak = 82 << 20 }), ""},
+		"too fat":    {change(func(r *Report) { r.Results[2].Sides[0].Peak = 170 << 20 }), "lean: the peak is 1.06 of its bound"},
 		"failed":     {change(func(r *Report) { r.Results[0] = Result{Case: "words", Error: "boom"} }), "words: boom"},
 		"gone":       {change(func(r *Report) { r.Results = r.Results[1:] }), "words: it is in the baseline"},
 		"rival gone": {change(func(r *Report) { r.Results[0].Ratios = r.Results[0].Ratios[1:] }), "words against theirs: it is in the baseline"},

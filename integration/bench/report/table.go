@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -25,17 +26,44 @@ func (r Report) Table(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %d cores, commit %s, %s; %.3g GB unless said, --memory %s, --slots %d\n\n",
 		r.Machine, r.Cores, orDash(r.Commit), r.When.Format("2006-01-02 15:04"), float64(r.Size)/1e9, r.Memory, r.Slots)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "#\tcase\tagainst\tratio\t(min..max)\tmust\taim\t\tours s\ttheirs s\tMB/s\tCPU s\tpeak MiB (processes)")
+	if slices.ContainsFunc(r.Results, func(c Result) bool { return !c.Watched }) {
+		fmt.Fprintln(t, "#\tcase\tagainst\tratio\t(min..max)\tmust\taim\t\tours s\ttheirs s\tMB/s\tCPU s\tpeak MiB (processes)")
+	}
 	for _, c := range r.Results {
-		if c.Error == "" && len(c.Sides) > 0 {
+		if c.Error == "" && len(c.Sides) > 0 && !c.Watched {
 			c.rows(t)
 		}
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	if err := r.watched(w); err != nil {
+		return err
+	}
 	r.notes(w)
 	return nil
+}
+
+// watched prints the cases in which only memory was looked at.
+func (r Report) watched(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	first := true
+	for _, c := range r.Results {
+		if !c.Watched || c.Error != "" {
+			continue
+		}
+		if first {
+			fmt.Fprintln(t, "\nmemory of\tinput MB\t--memory\tpeak\tbound\tpeak/bound\t")
+			first = false
+		}
+		verdict := "met"
+		if c.MemoryRatio() > 1 {
+			verdict = "MISSED"
+		}
+		fmt.Fprintf(t, "%s\t%.0f\t%d MiB\t%s\t%d MiB\t%.2f\t%s\n", c.Case, float64(c.Bytes)/1e6, c.Memory>>20, peak(c.Sides[0]),
+			c.MemoryLimit>>20, c.MemoryRatio(), verdict)
+	}
+	return t.Flush()
 }
 
 func (c Result) rows(t io.Writer) {
@@ -78,7 +106,7 @@ func (r Report) notes(w io.Writer) {
 		if c.Noisy > 0 {
 			notes = append(notes, fmt.Sprintf("%s: other processes were busy in %d rounds", c.Case, c.Noisy))
 		}
-		if len(c.Sides) > 0 && c.MemoryLimit > 0 && c.Sides[0].Peak > c.MemoryLimit {
+		if c.MemoryRatio() > 1 {
 			notes = append(notes, fmt.Sprintf("%s: held %s, above its limit of %d MiB", c.Case, peak(c.Sides[0]), c.MemoryLimit>>20))
 		}
 		notes = append(notes, c.skipped()...)

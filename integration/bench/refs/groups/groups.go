@@ -18,6 +18,7 @@ type Sums struct {
 func Count(r io.Reader) (map[string]Sums, error) {
 	all := map[string]*Sums{}
 	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20) // a row may have half a million bytes
 	for lines.Scan() {
 		key, value, ok := bytes.Cut(lines.Bytes(), []byte(" "))
 		if !ok {
