@@ -7,7 +7,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/combine"
 )
@@ -170,7 +169,7 @@ func (e *emitter[V]) putRows(keys, vals pieces, n int) {
 		if e.place != nil {
 			e.putPart(textOf(key))
 		}
-		if len(o.Keys)+len(o.Vals)+8*len(o.KeyOff) >= s.e.size {
+		if len(o.Keys)+len(o.Vals)+8*len(o.KeyOff) >= e.size {
 			e.send()
 		}
 	}

@@ -23,6 +23,7 @@ import (
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	shufflev1 "github.com/mrctl/mrctl/api/shuffle/v1"
+	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/internal/mtls"
@@ -48,11 +49,14 @@ type Config struct {
 	// RunCodec compresses the runs that maps leave: auto, none, lz4 or zstd. "": auto, which is none on loopback, else lz4.
 	RunCodec string
 	// Leader is an address to try before the lease is read; empty where it is not known.
-	Leader  string
-	Ready   *pluginhost.Ready // plugins that are here already; nil: none
-	Profile string            // a folder for CPU profiles of plugins; "" for none
-	Log     *zap.Logger       // nil: no log
-	Version string
+	Leader string
+	Ready  *pluginhost.Ready // plugins that are here already; nil: none
+	// InProcess, where set, runs every job's attempts within this process, in the place of its plugin: to measure what
+	// processes of their own cost.
+	InProcess *boundary.Server
+	Profile   string      // a folder for CPU profiles of plugins; "" for none
+	Log       *zap.Logger // nil: no log
+	Version   string
 }
 
 // openRuns is how many runs are kept open for reduces of this worker, well below what a process may open.

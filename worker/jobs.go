@@ -110,6 +110,11 @@ func (a *Agent) plugin(ctx context.Context, j *job) (*pluginhost.Process, error)
 		}
 		j.process = nil
 	}
+	if a.cfg.InProcess != nil {
+		p, err := pluginhost.InProcess(ctx, a.cfg.InProcess)
+		j.process = p
+		return p, err
+	}
 	platform := runtime.GOOS + "/" + runtime.GOARCH
 	sum, ok := j.spec.Plugins[platform]
 	if !ok {

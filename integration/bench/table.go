@@ -20,8 +20,7 @@ type entry struct {
 	build func(ctx context.Context, k *kit) (c harness.Case, done func() error, err error)
 }
 
-// table lists all cases. Rows of the table of what must be reached that need more than the built programs (the plugin's
-// process, the boundary, allocations) are benchmarks beside the code they measure.
+// table lists all cases. Row 14 of the table of what must be reached, allocations, is tests beside the code they measure.
 var table = []entry{
 	{"start", 0, "a job of one line, from start to end", false, start},
 	{"start-cluster", 0, "the same submitted to an idle cluster", false, startCluster},
@@ -29,6 +28,7 @@ var table = []entry{
 	{"wc-fields", 2, "word count with strings.FieldsSeq", false, words("integration/bench/plugins/fields", 1.15, 1.00)},
 	{"wc-ready", 3, "word count with the ready-made job (jobs.WordCounts)", false, words("integration/bench/plugins/ready", 0.80, 0.68)},
 	{"wc-batch", 3, "word count a batch at a time (MapBatch)", false, words("integration/bench/plugins/batch", 0.80, 0.68)},
+	{"tax", 4, "word count with the job in a process of its own against the same in the worker's", false, tax},
 	{"logs", 5, "access log, hits and bytes by status and path, a plugin written for it", false, logs},
 	{"sort", 6, "sort of 100-byte records to 8 parts", false, sortRecords(1)},
 	{"sort-large", 7, "the same, eight times as much with the same memory", true, sortRecords(large)},

@@ -61,10 +61,13 @@ type wire struct {
 type carrier struct {
 	name    string
 	segment int // bytes of a shared segment; 0: by the stream
+	inside  bool
 }
 
 // carriers are all of them: the second is what is usual, the third has batches that fit a segment and some that do not.
-var carriers = []carrier{{"stream", 0}, {"segments", SegmentSize}, {"small segments", 4096}}
+var carriers = []carrier{
+	{name: "stream"}, {name: "segments", segment: SegmentSize}, {name: "small segments", segment: 4096}, {name: "in process", inside: true},
+}
 
 // onEach runs a test over every carrier.
 func onEach(t *testing.T, f func(t *testing.T, c carrier)) {
@@ -77,6 +80,11 @@ func onEach(t *testing.T, f func(t *testing.T, c carrier)) {
 func (c carrier) serve(t testing.TB, s *Server) wire {
 	t.Helper()
 	var w wire
+	if c.inside {
+		inside := NewInProcess(s)
+		t.Cleanup(inside.Wait)
+		return wire{PluginServiceClient: inside}
+	}
 	if c.segment > 0 {
 		var err error
 		if w.shared, err = NewSegments(2, c.segment); err != nil {
