@@ -21,11 +21,7 @@ func watchedInput(ctx context.Context, k *kit) (c harness.Case, done func() erro
 	if err != nil {
 		return c, nil, err
 	}
-	flags, err := k.sortFlags(ctx, 8)
-	if err != nil {
-		return c, nil, err
-	}
-	ours, err := k.mrctlRun(ctx, sortPlugin, input, flags...)
+	ours, err := k.mrctlRun(ctx, sortPlugin, input, sortFlags(8)...)
 	if err != nil {
 		return c, nil, err
 	}
