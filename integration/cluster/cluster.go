@@ -30,15 +30,6 @@ type Options struct {
 	Memory       string        // a worker; default 256MiB
 }
 
-// Proc is one process of the cluster.
-type Proc struct {
-	Name   string
-	Log    string // path of its standard error
-	cmd    *exec.Cmd
-	exited chan struct{}
-	err    error
-}
-
 // Cluster is a set of processes over one store.
 type Cluster struct {
 	Options
@@ -87,42 +78,7 @@ func (c *Cluster) AddWorker() (*Proc, error) {
 }
 
 func (c *Cluster) spawn(name string, args ...string) (*Proc, error) {
-	p := &Proc{Name: name, Log: filepath.Join(c.Dir, name+".log"), exited: make(chan struct{})}
-	logFile, err := os.Create(p.Log)
-	if err != nil {
-		return nil, err
-	}
-	p.cmd = exec.Command(c.Binary, args...)
-	p.cmd.Env = append(os.Environ(), c.Env...)
-	p.cmd.Stderr, p.cmd.Stdout = logFile, logFile
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), logFile.Close())
-	}
-	go func() {
-		p.err = errors.Join(p.cmd.Wait(), logFile.Close())
-		close(p.exited)
-	}()
-	return p, nil
-}
-
-// Pid is the process id.
-func (p *Proc) Pid() int { return p.cmd.Process.Pid }
-
-// Kill sends SIGKILL and waits for the end.
-func (p *Proc) Kill() { p.Signal(syscall.SIGKILL); <-p.exited }
-
-// Signal sends a signal; a process that is gone already takes none.
-func (p *Proc) Signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
-
-// Alive tells whether the process runs.
-func (p *Proc) Alive() bool {
-	select {
-	case <-p.exited:
-		return false
-	default:
-		return true
-	}
+	return StartProc(name, filepath.Join(c.Dir, name+".log"), c.Env, c.Binary, args...)
 }
 
 // Stop ends all processes, politely at first.
@@ -135,7 +91,7 @@ func (c *Cluster) Stop() error {
 	deadline := time.After(10 * time.Second)
 	for _, p := range all {
 		select {
-		case <-p.exited:
+		case <-p.Exited():
 		case <-deadline:
 			p.Kill()
 		}

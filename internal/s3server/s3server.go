@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"github.com/mrctl/mrctl/internal/child"
 	"github.com/mrctl/mrctl/internal/errs"
 )
 
@@ -48,10 +48,9 @@ type Server struct {
 	AccessKey string
 	SecretKey string
 
-	stop func()
-	done chan struct{} // closed when the process has ended
-	err  error         // how it ended; set before done is closed
-	log  tail
+	stop    func()
+	process *child.Process
+	log     tail
 }
 
 // Binary gives the path of a kind's binary: below $MRCTL_TOOLS, or mrctl-tools in the user's cache folder. Where there
@@ -115,22 +114,9 @@ func start(ctx context.Context, kind Kind, path, dir string) (*Server, error) {
 		cmd = exec.CommandContext(life, path, "--port", addr, "--access", accessKey, "--secret", secretKey,
 			"--quiet", "--keep-alive", "posix", dir)
 	}
-	s := &Server{Endpoint: "http://" + addr, AccessKey: accessKey, SecretKey: secretKey, stop: stop, done: make(chan struct{})}
+	s := &Server{Endpoint: "http://" + addr, AccessKey: accessKey, SecretKey: secretKey, stop: stop}
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
-	cmd.SysProcAttr = dieWithParent()
-	started := make(chan error)
-	go func() {
-		defer close(s.done)
-		// The kernel takes the end of the thread that started a child for the end of the parent.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			s.err = cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
+	if s.process, err = child.Start(cmd); err != nil {
 		stop()
 		return nil, errs.E(errs.Other, "start", path, err)
 	}
@@ -152,8 +138,8 @@ func (s *Server) ready(ctx context.Context) error {
 			return nil
 		}
 		select {
-		case <-s.done:
-			return fmt.Errorf("it ended: %w", errors.Join(s.err, err))
+		case <-s.process.Done():
+			return fmt.Errorf("it ended: %w", errors.Join(s.process.Err(), err))
 		case <-ctx.Done():
 			return err
 		case <-tick.C:
@@ -180,14 +166,14 @@ func (s *Server) makeBucket(ctx context.Context) error {
 // Stop kills the server and waits for its end. It may be called twice.
 func (s *Server) Stop() error {
 	s.stop()
-	<-s.done
+	err := s.process.Err()
 	var exit *exec.ExitError
-	if errors.As(s.err, &exit) {
+	if errors.As(err, &exit) {
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 			return nil
 		}
 	}
-	return s.err
+	return err
 }
 
 func freeAddr() (string, error) {
