@@ -152,7 +152,7 @@ Exit codes: 0 done, 1 the job failed, 2 wrong usage or job, 3 cluster or store u
 			p.runCommand(), p.submitCommand(),
 			p.jobsCommand(), p.statusCommand(), p.watchCommand(), p.logsCommand(), p.cancelCommand(),
 			p.serveCommand(), p.workersCommand(), p.leaderCommand(),
-			p.gcCommand(), p.doctorCommand(), p.versionCommand(), p.completionCommand(),
+			p.gcCommand(), p.doctorCommand(), p.chaosCommand(), p.versionCommand(), p.completionCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Bool("version") {

@@ -7,6 +7,7 @@ import (
 	"github.com/mrctl/mrctl/coordinator"
 	"github.com/mrctl/mrctl/coordinator/lease"
 	"github.com/mrctl/mrctl/coordinator/sched"
+	"github.com/mrctl/mrctl/integration/chaos/work"
 	"github.com/mrctl/mrctl/internal/pace"
 	"github.com/mrctl/mrctl/worker"
 )
@@ -17,6 +18,10 @@ import (
 const ballast = 16 << 20
 
 func main() {
+	if work.IsPlugin() { // of mrctl chaos, which needs a job and should need no compiler
+		work.Main()
+		return
+	}
 	late := pace.Late(ballast)
 	code := call(os.Args, os.Stdin, os.Stdout, os.Stderr, servers{coordinator: newCoordinator, worker: newWorker})
 	runtime.KeepAlive(late)

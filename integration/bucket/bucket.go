@@ -100,3 +100,35 @@ func (b Client) Parts(ctx context.Context, bucket, prefix string) (lines []strin
 	slices.Sort(lines)
 	return lines, found, nil
 }
+
+// Keys lists the objects below prefix.
+func (b Client) Keys(ctx context.Context, bucket, prefix string) (keys []string, err error) {
+	for o := range b.c.ListObjects(ctx, bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
+		if o.Err != nil {
+			return nil, o.Err
+		}
+		keys = append(keys, o.Key)
+	}
+	return keys, nil
+}
+
+// Uploads lists the keys of uploads in parts that are neither completed nor aborted.
+func (b Client) Uploads(ctx context.Context, bucket, prefix string) (keys []string, err error) {
+	for o := range b.c.ListIncompleteUploads(ctx, bucket, prefix, true) {
+		if o.Err != nil {
+			return nil, o.Err
+		}
+		keys = append(keys, o.Key)
+	}
+	return keys, nil
+}
+
+// Read reads an object.
+func (b Client) Read(ctx context.Context, bucket, key string) ([]byte, error) {
+	r, err := b.c.GetObject(ctx, bucket, key, minio.GetObjectOptions{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }() // only read
+	return io.ReadAll(r)
+}

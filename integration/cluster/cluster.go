@@ -3,13 +3,10 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -108,25 +105,6 @@ type Result struct {
 // Mrctl runs the command line against the cluster's store.
 func (c *Cluster) Mrctl(ctx context.Context, args ...string) (Result, error) {
 	return Run(ctx, c.Binary, append(append([]string{}, c.Env...), "MRCTL_STORE="+c.Store), args...)
-}
-
-// Run runs a binary with more environment and gives what it printed and its exit code.
-func Run(ctx context.Context, binary string, env []string, args ...string) (Result, error) {
-	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = append(os.Environ(), env...)
-	var out, errOut bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errOut
-	err := cmd.Run()
-	r := Result{Out: out.String(), Err: errOut.String()}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		r.Code = exit.ExitCode()
-		if ctx.Err() != nil {
-			return r, fmt.Errorf("mrctl %s: %w", strings.Join(args, " "), ctx.Err())
-		}
-		return r, nil
-	}
-	return r, err
 }
 
 // JSON runs a command with --json and decodes what it prints.

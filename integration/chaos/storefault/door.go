@@ -41,6 +41,9 @@ const slowDown = `<?xml version="1.0" encoding="UTF-8"?>` + "\n" +
 // ServeHTTP passes a request on, or does with it what its fate is.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := d.store.fate(Request{d.from, r})
+	if f.First != nil {
+		f.First()
+	}
 	switch {
 	case f.Refuse:
 		_, _ = io.Copy(io.Discard, r.Body) // so that the connection lives on
@@ -53,9 +56,6 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f.Late > 0:
 		d.later(r, f.Late)
 		panic(http.ErrAbortHandler)
-	}
-	if f.First != nil {
-		f.First()
 	}
 	reply, err := d.forward(r.Context(), r, r.Body)
 	if f.Then != nil {

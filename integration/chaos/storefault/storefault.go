@@ -21,8 +21,8 @@ type Fate struct {
 	Delay   time.Duration // the reply waits so long
 	Cut     bool          // the body of the reply ends half way
 	Flip    bool          // one bit of the body of the reply is another
+	First   func()        // called before anything else
 	Then    func()        // called when the request has taken effect and nobody has been told
-	First   func()        // called before the request goes on
 }
 
 // Request is what a rule sees of a request.
