@@ -38,11 +38,15 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 		l.post(func() { l.finish(j, sched.Committed{Job: j.id}) })
 		return nil
 	}
+	if err := l.awaitCounters(ctx, j); err != nil {
+		return err
+	}
 	var winners []ledger.TaskRecord
-	var counters map[string]int64
+	var counters, maps map[string]int64
 	var view sched.JobView
 	if err := l.ask(ctx, func() {
 		winners, counters = j.result()
+		maps, _ = j.mapCounters()
 		view, _ = l.sched.View(j.id)
 	}); err != nil {
 		return err
@@ -50,7 +54,12 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 	if err := complete(winners, rec.Reduces); err != nil {
 		return err
 	}
-	if err := j.update(ctx, func(r *ledger.Job) { r.Phase = ledger.Committing }); err != nil {
+	err := j.update(ctx, func(r *ledger.Job) {
+		if r.Phase = ledger.Committing; r.Counters == nil {
+			r.Counters = maps // for the next leader, to whom nobody tells them again
+		}
+	})
+	if err != nil {
 		return err
 	}
 	out, err := l.outputStore(rec.Spec, rec.ID)
@@ -138,72 +147,11 @@ func (j *job) result() ([]ledger.TaskRecord, map[string]int64) {
 		winners = append(winners, w)
 	}
 	slices.SortFunc(winners, func(a, b ledger.TaskRecord) int { return a.Task - b.Task })
-	counters := j.mapCounters()
+	counters, _ := j.mapCounters()
 	for _, w := range winners {
 		addTally(counters, "reduce", tallyOf(w))
 	}
 	return winners, counters
-}
-
-// mapCounters adds up the map attempts that the reduces consumed. What the record holds already (written when the maps
-// were done) serves where a worker that died took its tallies with it.
-func (j *job) mapCounters() map[string]int64 {
-	sum, missing := map[string]int64{}, false
-	for i := range j.head.Maps {
-		t := j.tallyOf(int32(i))
-		if t == nil {
-			missing = true
-			break
-		}
-		addTally(sum, "map", t)
-	}
-	if recorded := j.chain.Job().Counters; missing && recorded != nil {
-		sum = map[string]int64{}
-		for k, v := range recorded {
-			sum[k] = v
-		}
-	}
-	return sum
-}
-
-// tallyOf finds the counts of a map task's chosen attempt: one a reduce consumed if there is one, else the lowest.
-func (j *job) tallyOf(task int32) *sessionv1.Tally {
-	var best *sessionv1.Tally
-	var lowest int32
-	for _, w := range j.winners {
-		if int(task) < len(w.Inputs) {
-			id := sched.AttemptID{TaskID: sched.TaskID{Job: j.id, Phase: sched.Map, Index: task}, Attempt: w.Inputs[task].Attempt}
-			if t := j.tallies[id]; t != nil {
-				return t
-			}
-		}
-		break
-	}
-	for id, t := range j.tallies {
-		if id.Index == task && (best == nil || id.Attempt < lowest) {
-			best, lowest = t, id.Attempt
-		}
-	}
-	return best
-}
-
-func addTally(to map[string]int64, phase string, t *sessionv1.Tally) {
-	if t == nil {
-		return
-	}
-	to[phase+".records_in"] += int64(t.RecordsIn)
-	to[phase+".rows_out"] += int64(t.RowsOut)
-	if phase == "map" {
-		to["map.bytes_in"] += int64(t.BytesIn)
-		to["map.pairs_out"] += int64(t.PairsOut)
-		to["map.bad_records"] += int64(t.BadRecords)
-	} else {
-		to["reduce.shuffled_bytes"] += int64(t.ShuffledBytes)
-		to["reduce.bytes_out"] += int64(t.BytesOut)
-	}
-	for k, v := range t.User {
-		to["user."+k] += v
-	}
 }
 
 // keepView puts into a job's last record what the scheduler will have forgotten.

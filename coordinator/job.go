@@ -33,6 +33,8 @@ type job struct {
 	holders map[sched.WorkerID]bool
 	dirty   bool // holders has grown and a write of it is on its way
 	counted bool // the counters of the maps are recorded
+	// awaitUntil is how long workers that hold something of the job are waited for, from its admission on.
+	awaitUntil time.Time
 	// cancelled is why the job is to end before it was admitted; empty: it is not.
 	cancelled string
 }

@@ -179,7 +179,7 @@ func (l *leader) recordMapCounters(j *job) {
 		return
 	}
 	j.counted = true
-	counters := j.mapCounters()
+	counters, _ := j.mapCounters()
 	l.spawn(j, "record the counters of its maps", func(ctx context.Context) error {
 		return j.update(ctx, func(r *ledger.Job) {
 			if !r.Phase.Ended() && r.Phase != ledger.Committing {

@@ -120,7 +120,7 @@ func (s *Server) Leads() bool { return s.leader.Load() != nil }
 // Run serves and campaigns until ctx ends; the lease is then released. It returns the first error that is not ctx's.
 func (s *Server) Run(ctx context.Context) error {
 	if !s.cfg.SkipProbe {
-		if err := probe.Check(ctx, s.cfg.Store); err != nil {
+		if err := s.probe(ctx); err != nil {
 			_ = s.cfg.Listener.Close() // the probe's error is the one to tell
 			return fmt.Errorf("this store cannot hold a cluster's state: %w", err)
 		}
@@ -143,6 +143,27 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	})
 	return g.Wait()
+}
+
+// probePatience is how long a store that cannot be reached is asked again before it is given up: a coordinator that is
+// started again in a storm outlives that, and one that was given a wrong address says so before its user has left.
+const probePatience = 30 * time.Second
+
+// probe tests the store. What the store does wrong is wrong at once; what could not be tried is tried again.
+func (s *Server) probe(ctx context.Context) error {
+	until := time.Now().Add(probePatience)
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		err := probe.Check(ctx, s.cfg.Store)
+		if !errs.Is(err, errs.Unavailable) || time.Now().Add(pause).After(until) {
+			return err
+		}
+		s.log.Warn("the store cannot be reached; trying again", zap.Error(err), zap.Duration("in", pause))
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // lead is one leadership, from winning the lease to losing it.

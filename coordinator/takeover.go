@@ -96,7 +96,8 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 		j.holders[sched.WorkerID(w)] = true
 		e.Await = append(e.Await, sched.WorkerID(w))
 	}
-	e.AwaitUntil = time.Now().Add(2*l.srv.cfg.Heartbeat + 5*time.Second)
+	j.awaitUntil = time.Now().Add(2*l.srv.cfg.Heartbeat + 5*time.Second)
+	e.AwaitUntil = j.awaitUntil
 	j.log.Add(events.Event{Time: time.Now(), Kind: "admitted", Text: fmt.Sprintf("%d map tasks, %d partitions, %d bytes; %d finished already", head.Maps, head.Partitions, head.Bytes, len(winners))})
 	l.step(e)
 	if j.cancelled != "" {

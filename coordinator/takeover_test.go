@@ -147,6 +147,39 @@ func TestTakeOverWhileCommitting(t *testing.T) {
 	}
 }
 
+// TestCountersOutliveTheirLeader: a leader that cannot reach the store writes down nothing of what the maps counted, while
+// the reduces finish all the same. The next one asks those who hold the maps' runs.
+func TestCountersOutliveTheirLeader(t *testing.T) {
+	c := newCluster(t)
+	first := c.lead()
+	w := c.worker(first, "w", 1)
+	id := first.submit(c, c.job(2, 1))
+	var h []*sessionv1.Held
+	o := w.next("map/")
+	w.report(mapped(o.Id))
+	h = append(h, held(o.Id))
+	c.until("the holder to be known", func() bool { return len(c.record(id).Holders) == 1 })
+	away := c.store.fail("put", ledger.JobKey(id), errs.New(errs.Unavailable, "away"))
+	o = w.next("map/")
+	w.report(mapped(o.Id))
+	h = append(h, held(o.Id))
+	w.reduces(1)
+	first.stop()
+	if n := len(c.record(id).Counters); n != 0 {
+		t.Fatalf("%d counters were recorded, so this proves nothing", n)
+	}
+	away.lift()
+
+	second := c.lead()
+	reg := register("w", 1)
+	reg.Epoch, reg.Held = w.epoch, h
+	c.join(second, reg)
+	st := second.end(c, id)
+	if st.Phase != controlv1.JobStatus_PHASE_DONE || st.Counters["map.records_in"] != 2 || st.AttemptsLost != 0 {
+		t.Errorf("the job ended as %v", st)
+	}
+}
+
 // TestTakeOverOfSeveralJobs: a worker that runs attempts of two jobs keeps both, whichever is loaded first, and one whose
 // report comes before its job is loaded repeats it until it is heard.
 func TestTakeOverOfSeveralJobs(t *testing.T) {
@@ -259,4 +292,14 @@ func TestStoreIsProbed(t *testing.T) {
 	if _, err := New(Config{}); !errs.Is(err, errs.Invalid) {
 		t.Errorf("New of nothing: %v", err)
 	}
+}
+
+// TestStoreIsAwayAtTheStart: a coordinator that is started while the store cannot be reached leads when it can.
+func TestStoreIsAwayAtTheStart(t *testing.T) {
+	c := newCluster(t)
+	away := c.store.fail("put", "probe/", errs.New(errs.Unavailable, "away"))
+	s := c.start(func(cfg *Config) { cfg.SkipProbe = false })
+	await(c, "the store to be asked", away.reached)
+	away.lift()
+	c.until("a leader", s.Leads)
 }
