@@ -19,7 +19,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := newKit(c, io.Discard)
+	k, err := newKit(c, chosen, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

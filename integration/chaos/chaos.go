@@ -22,6 +22,7 @@ import (
 
 	"github.com/mrctl/mrctl/integration/chaos/plan"
 	"github.com/mrctl/mrctl/integration/chaos/stage"
+	"github.com/mrctl/mrctl/integration/chaos/work"
 	"github.com/mrctl/mrctl/internal/s3server"
 )
 
@@ -89,6 +90,11 @@ func (o Options) Replay(p plan.Plan) string {
 
 // Run does one run. An error says that it could not be done, as when ctx ended; what the run found is in the Result.
 func (o Options) Run(ctx context.Context, seed uint64) (Result, error) {
+	return o.run(ctx, seed, work.Spec.Answer)
+}
+
+// run holds what comes out against answer.
+func (o Options) run(ctx context.Context, seed uint64, answer func(work.Spec) work.Answer) (Result, error) {
 	p := o.Plan(seed)
 	res := Result{Seed: seed, Plan: p.String(), Store: p.Store, Bound: p.Bound().Seconds(), Left: map[string]int{}}
 	dir, err := o.folder(seed)
@@ -97,7 +103,7 @@ func (o Options) Run(ctx context.Context, seed uint64) (Result, error) {
 	}
 	st, err := stage.Open(ctx, o.Binary, dir, p)
 	if err == nil {
-		r := &run{stage: st, plan: p, res: &res, began: time.Now(), over: make(chan struct{})}
+		r := &run{stage: st, plan: p, answer: answer(p.Work), res: &res, began: time.Now(), over: make(chan struct{})}
 		err = r.do(ctx)
 	}
 	if closed := st.Close(); err == nil {

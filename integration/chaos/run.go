@@ -43,7 +43,6 @@ func (r *run) happened(format string, args ...any) {
 
 // do runs the cluster from its start to its end and looks at what it leaves.
 func (r *run) do(ctx context.Context) error {
-	r.answer = r.plan.Work.Answer()
 	if err := r.stage.Boot(ctx); err != nil {
 		r.broke("the cluster did not come up: %v", err)
 		return ctx.Err()
@@ -70,7 +69,7 @@ func (r *run) do(ctx context.Context) error {
 // submit hands the job in, again and again, as a user with a request id would.
 func (r *run) submit(ctx context.Context) (id string) {
 	args := append([]string{"submit", "--detach", "--json", "--quiet", "--request-id", "chaos-" + strconv.FormatUint(r.plan.Seed, 10),
-		"--partitions", strconv.Itoa(r.plan.Partitions), "--split-size", r.stage.SplitSize(r.answer.Bytes), "-o", r.stage.URI("out"),
+		"--partitions", strconv.Itoa(r.plan.Partitions), "--split-size", r.stage.SplitSize(), "-o", r.stage.URI("out"),
 		r.stage.Binary(), r.stage.URI("in"), "--"}, r.plan.Work.Args()...)
 	var last cluster.Result
 	err := cluster.Until(ctx, "a submission", func() (bool, error) {

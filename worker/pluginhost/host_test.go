@@ -51,6 +51,9 @@ func serveTest() {
 	switch arg {
 	case "-mode=hang":
 		select {}
+	case "-mode=killed":
+		unix.Kill(os.Getpid(), unix.SIGKILL)
+		select {}
 	case "-mode=exit":
 		fmt.Fprintln(os.Stderr, "no database today")
 		os.Exit(3)
@@ -279,6 +282,7 @@ func TestPluginsThatDoNotStart(t *testing.T) {
 		timeout time.Duration
 	}{
 		"never answers":   {spec(t.TempDir(), "hang"), []string{"did not answer within 300ms", "jobs.Main"}, 300 * time.Millisecond},
+		"is killed":       {spec(t.TempDir(), "killed"), []string{"killed (signal 9)", "memory"}, 0},
 		"exits":           {spec(t.TempDir(), "exit"), []string{"not a plugin", "status 3", "no database today"}, 0},
 		"another program": {Spec{Path: "/bin/true", Scratch: t.TempDir()}, []string{"not a plugin", "status 0"}, 0},
 		"prints too soon": {spec(t.TempDir(), "garbage"), []string{"not a plugin", "hello, world"}, 0},
@@ -288,7 +292,11 @@ func TestPluginsThatDoNotStart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := New(Config{StartTimeout: c.timeout}).Start(t.Context(), c.spec)
-			if p != nil || errs.KindOf(err) != errs.Invalid {
+			want := errs.Invalid
+			if name == "never answers" || name == "is killed" {
+				want = errs.UserCode // it may start elsewhere
+			}
+			if p != nil || errs.KindOf(err) != want {
 				t.Fatalf("started: %v (%v)", err, errs.KindOf(err))
 			}
 			for _, want := range c.want {

@@ -35,6 +35,7 @@ type Process struct {
 
 	mu      sync.Mutex
 	ended   string // guarded by mu; how, in words; set before exited is closed
+	signal  bool   // guarded by mu; it ended by a signal; set with it
 	closing bool   // guarded by mu
 	once    sync.Once
 }
@@ -74,10 +75,17 @@ func (p *Process) Exited() (bool, string) {
 	}
 }
 
-// gone is called once, when the process has ended.
-func (p *Process) gone(how string) {
+// killed tells whether the process has ended by a signal.
+func (p *Process) killed() bool {
 	p.mu.Lock()
-	p.ended = how
+	defer p.mu.Unlock()
+	return p.signal
+}
+
+// gone is called once, when the process has ended.
+func (p *Process) gone(how string, signal bool) {
+	p.mu.Lock()
+	p.ended, p.signal = how, signal
 	p.mu.Unlock()
 	close(p.exited)
 }

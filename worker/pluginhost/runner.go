@@ -86,7 +86,7 @@ func (r *runner) Start(ctx context.Context) error {
 		}
 		if !errors.Is(err, syscall.ETXTBSY) || try == busyTries || ctx.Err() != nil {
 			r.letGo()
-			r.p.gone("it could not be started: " + err.Error())
+			r.p.gone("it could not be started: "+err.Error(), false)
 			return err
 		}
 		time.Sleep(2 * time.Millisecond)
@@ -145,18 +145,18 @@ func (r *runner) Wait(context.Context) error {
 	return err
 }
 
-// ending says how a process ended, for its author.
-func ending(s *os.ProcessState) string {
+// ending says how a process ended, for its author, and whether that was by a signal.
+func ending(s *os.ProcessState) (how string, signal bool) {
 	ws, ok := s.Sys().(syscall.WaitStatus)
 	switch {
 	case !ok:
-		return s.String()
+		return s.String(), false
 	case ws.Signaled() && ws.Signal() == syscall.SIGKILL:
-		return "it was killed (signal 9), as the kernel does when memory runs out"
+		return "it was killed (signal 9), as the kernel does when memory runs out", true
 	case ws.Signaled():
-		return fmt.Sprintf("it was ended by signal %d (%s)", int(ws.Signal()), ws.Signal())
+		return fmt.Sprintf("it was ended by signal %d (%s)", int(ws.Signal()), ws.Signal()), true
 	}
-	return fmt.Sprintf("it exited with status %d", ws.ExitStatus())
+	return fmt.Sprintf("it exited with status %d", ws.ExitStatus()), false
 }
 
 // Kill kills the process and all it started.

@@ -46,8 +46,9 @@ func ProfileIn(dir string) string {
 // longestSocketDir leaves room for the socket's name within the 108 bytes of a Unix address.
 const longestSocketDir = 50
 
-// Start starts a plugin, or takes one that is Ready, and asks what it is. A plugin that is none, or does not answer in
-// time, or finds fault with its flags, is errs.Invalid: the same will happen elsewhere.
+// Start starts a plugin, or takes one that is Ready, and asks what it is. A plugin that is none, or finds fault with its
+// flags, is errs.Invalid: the same will happen elsewhere. One that was killed, or did not answer in time, is errs.UserCode: memory or time may have been
+// short here and now, so it is tried again as often as any attempt.
 func (h *Host) Start(ctx context.Context, s Spec) (*Process, error) {
 	p := h.cfg.Ready.take(s)
 	if p == nil {
@@ -218,14 +219,18 @@ func (p *Process) startError(err error, timeout time.Duration) error {
 			return errs.E(errs.Unavailable, "start plugin", p.name, err) // this worker's trouble, not the plugin's
 		}
 	}
-	why, text := err, err.Error()
+	why, text, kind := err, err.Error(), errs.Invalid
 	switch {
 	case strings.Contains(text, late), errors.Is(err, context.DeadlineExceeded), errs.Is(err, errs.Unavailable):
-		why = fmt.Errorf("it did not answer within %v: does its main call jobs.Main before anything slow?", timeout)
+		kind, why = errs.UserCode, fmt.Errorf("it did not answer within %v: does its main call jobs.Main before anything slow?", timeout)
 	case strings.Contains(text, ended), strings.Contains(text, silent):
 		how := "it closed its standard output"
 		if p.exitsWithin(noticing) {
 			_, how = p.Exited()
+		}
+		if p.killed() {
+			kind, why = errs.UserCode, fmt.Errorf("%s before it said a word", how)
+			break
 		}
 		why = fmt.Errorf("it is not a plugin: %s before it said a word; %s", how, advice)
 	case strings.Contains(text, garble):
@@ -233,5 +238,5 @@ func (p *Process) startError(err error, timeout time.Duration) error {
 		said, _, _ = strings.Cut(said, "\n")
 		why = fmt.Errorf("it is not a plugin, or prints before jobs.Main is called: it said %q; %s", said, advice)
 	}
-	return errs.E(errs.Invalid, "start plugin", p.name, withTail(why, p.tail))
+	return errs.E(kind, "start plugin", p.name, withTail(why, p.tail))
 }

@@ -248,7 +248,12 @@ func names(nodes []*Node) (list []string) {
 	return list
 }
 
-// SplitSize is the bytes of a split such that each input file is one.
-func (s *Stage) SplitSize(bytes int64) string {
-	return strconv.FormatInt(max(1, bytes/int64(s.Plan.Work.Files)), 10)
+// SplitSize is the bytes of a split such that each input file is about one.
+func (s *Stage) SplitSize() string {
+	var sum int64
+	files, _ := filepath.Glob(s.Local("in/*")) // the pattern is a good one
+	for _, f := range files {
+		sum += sizeOf(f)
+	}
+	return strconv.FormatInt(max(1, sum/int64(s.Plan.Work.Files)), 10)
 }
