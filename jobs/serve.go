@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"runtime/pprof"
 	"strconv"
 	"sync"
 	"time"
@@ -17,11 +16,12 @@ import (
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/pace"
+	"github.com/mrctl/mrctl/internal/profile"
 )
 
 // serve answers the worker that started this process until it is told to stop, or the worker is gone.
 func serve(fs *flag.FlagSet, args []string, stages []Stage) {
-	defer watchParent(profile())()
+	defer watchParent(profiled())()
 	defer runtime.KeepAlive(pace.Late(ballast(os.Getenv(boundary.MemoryLimit))))
 	about, program := describe(fs, args, stages)
 	server := boundary.NewServer(about)
@@ -54,19 +54,13 @@ func (s *service) Describe(ctx context.Context, req *pluginv1.DescribeRequest) (
 	return s.Server.Describe(ctx, req)
 }
 
-// profile starts a CPU profile of this process where the worker asks for one, and gives what ends it, once.
-func profile() (end func()) {
-	f, err := os.Create(os.Getenv(boundary.ProfileFile))
+// profiled starts a profile of this process where the worker asks for one, and gives what ends it, once.
+func profiled() (end func()) {
+	finish, err := profile.Start(os.Getenv(boundary.ProfileFile))
 	if err != nil {
 		return func() {} // as a rule: none was asked for
 	}
-	if err := pprof.StartCPUProfile(f); err != nil {
-		return func() { _ = f.Close() }
-	}
-	return sync.OnceFunc(func() {
-		pprof.StopCPUProfile()
-		_ = f.Close() // a profile that is cut short shows itself
-	})
+	return sync.OnceFunc(func() { _ = finish() }) // a profile that is cut short shows itself
 }
 
 // watchParent ends this process as soon as the worker that started it has ended, however it did. The worker holds the

@@ -1,15 +1,14 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
-	"runtime/pprof"
 
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/profile"
 )
 
-// profileInto starts a CPU profile of this process in a folder, which it makes. The absolute path of the folder is given
+// profileInto starts a profile of this process in a folder, which it makes. The absolute path of the folder is given
 // back for the plugin's; "" profiles nothing.
 func profileInto(dir string) (abs string, end func() error, err error) {
 	if dir == "" {
@@ -21,15 +20,8 @@ func profileInto(dir string) (abs string, end func() error, err error) {
 	if err != nil {
 		return "", nil, errs.E(errs.Invalid, "--profile", dir, err)
 	}
-	f, err := os.Create(filepath.Join(abs, "mrctl.cpu.pprof"))
-	if err != nil {
+	if end, err = profile.Start(filepath.Join(abs, "mrctl"+profile.CPU)); err != nil {
 		return "", nil, errs.E(errs.Invalid, "--profile", dir, err)
 	}
-	if err := pprof.StartCPUProfile(f); err != nil {
-		return "", nil, errors.Join(errs.E(errs.Invalid, "--profile", dir, err), f.Close())
-	}
-	return abs, func() error {
-		pprof.StopCPUProfile()
-		return f.Close()
-	}, nil
+	return abs, end, nil
 }

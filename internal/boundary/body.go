@@ -41,6 +41,7 @@ func cut(buffers ...[]byte) [][]byte {
 }
 
 func lengthsOf(buffers ...[]byte) (lengths []uint64, total uint64) {
+	lengths = make([]uint64, 0, len(buffers))
 	for _, b := range buffers {
 		lengths = append(lengths, uint64(len(b)))
 		total += uint64(len(b))

@@ -19,7 +19,7 @@ func room(buffers ...[]byte) (n int) {
 
 // lay copies buffers into a segment, one after another, each to a multiple of 8 bytes.
 func lay(id uint32, segment []byte, buffers ...[]byte) *pluginv1.Place {
-	p := &pluginv1.Place{Segment: id}
+	p := &pluginv1.Place{Segment: id, Offsets: make([]uint64, 0, len(buffers))}
 	at := 0
 	for _, b := range buffers {
 		p.Offsets = append(p.Offsets, uint64(at))

@@ -22,6 +22,7 @@ import (
 // and Recv must be called until it returns an error: a plugin that cannot write does not read. Close comes last.
 type MapStream struct {
 	stream  pluginv1.PluginService_MapClient
+	ctx     context.Context // that NewMap was given
 	cancel  context.CancelFunc
 	explain func(error) error
 	parts   uint32
@@ -74,7 +75,7 @@ func NewMap(ctx context.Context, c pluginv1.PluginServiceClient, shared *Segment
 	if explain == nil {
 		explain = errs.FromStatus
 	}
-	s := &MapStream{explain: explain, parts: start.GetPartitions(), lease: shared.lease(), end: ending{ch: make(chan struct{})}, keep: keepOffsets}
+	s := &MapStream{ctx: ctx, explain: explain, parts: start.GetPartitions(), lease: shared.lease(), end: ending{ch: make(chan struct{})}, keep: keepOffsets}
 	if m := start.GetMemory(); m > 0 {
 		s.keep = int(min(max(m/16, keepAtLeast), keepOffsets))
 	}
@@ -144,7 +145,9 @@ func (s *MapStream) Send(ctx context.Context, r *rows.Records) error {
 		Format:     pluginv1.InputBatch_FORMAT_STRINGS,
 		Terminated: r.Terminated, BodyLength: total, Place: place,
 	}}}
-	defer context.AfterFunc(ctx, s.cancel)()
+	if ctx != s.ctx { // that one ends the stream anyway
+		defer context.AfterFunc(ctx, s.cancel)()
+	}
 	err = s.write(head)
 	for _, body := range bodies[1:] {
 		if err != nil {

@@ -43,7 +43,7 @@ func (o *outlet) whole(bufs [][]byte) *pluginv1.Place {
 	if !o.held {
 		return nil
 	}
-	place := &pluginv1.Place{Segment: o.id}
+	place := &pluginv1.Place{Segment: o.id, Offsets: make([]uint64, 0, len(bufs))}
 	for _, b := range bufs {
 		id, at, ok := o.in.region.Find(b)
 		if !ok || id != o.id {
@@ -80,7 +80,8 @@ func (o *outlet) leave(p *Pairs, instead func([]byte) []byte) {
 // next empties a batch that has been placed and gives it memory for another one like it: a segment, when one is back,
 // unless that would be waiting for the worker in vain.
 func (o *outlet) next(p *Pairs) error {
-	var lengths []int
+	var of [mostBuffers]int
+	lengths := of[:0]
 	for _, b := range pairBuffers(p) {
 		lengths = append(lengths, len(b))
 	}

@@ -117,7 +117,7 @@ func (p *mapPort) Send(b *Pairs) error {
 }
 
 // often is how often the worker is told how far a map attempt has come: a message costs as much as a batch.
-const often = 100 * time.Millisecond
+const often = time.Second
 
 func (p *mapPort) Progress(records uint64) error {
 	if now := time.Now(); now.Sub(p.told) >= often {

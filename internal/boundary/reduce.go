@@ -21,6 +21,7 @@ import (
 // with MapStream. Close comes last.
 type ReduceStream struct {
 	stream   pluginv1.PluginService_ReduceClient
+	ctx      context.Context // that NewReduce was given
 	cancel   context.CancelFunc
 	explain  func(error) error
 	keys     []arrow.Field
@@ -50,7 +51,7 @@ func NewReduce(ctx context.Context, c pluginv1.PluginServiceClient, shared *Segm
 	if err != nil {
 		return nil, err
 	}
-	s := &ReduceStream{explain: explain, keys: keys.Fields(), batches: batches, lease: shared.lease(), end: ending{ch: make(chan struct{})}}
+	s := &ReduceStream{ctx: ctx, explain: explain, keys: keys.Fields(), batches: batches, lease: shared.lease(), end: ending{ch: make(chan struct{})}}
 	ctx, s.cancel = context.WithCancel(ctx)
 	if s.lease != nil {
 		start = proto.CloneOf(start)
@@ -83,7 +84,9 @@ func (s *ReduceStream) Send(ctx context.Context, b *rows.Batch, continues bool) 
 	if b.Len() == 0 {
 		return nil
 	}
-	defer context.AfterFunc(ctx, s.cancel)()
+	if ctx != s.ctx { // that one ends the stream anyway
+		defer context.AfterFunc(ctx, s.cancel)()
+	}
 	n := b.Len()
 	place, err := s.lease.copy(s.stream.Context(), b)
 	if err != nil {
