@@ -22,16 +22,12 @@ func TestAllocationsOfAWholeRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := newKit(c, io.Discard)
+	k, err := newKit(c, nil, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer k.close()
 	if err := k.begin(); err != nil {
-		t.Fatal(err)
-	}
-	flags, err := k.sortFlags(t.Context(), 8)
-	if err != nil {
 		t.Fatal(err)
 	}
 	const size = 100_000_000 // which has nearly all of the keys
@@ -42,7 +38,7 @@ func TestAllocationsOfAWholeRun(t *testing.T) {
 		flags  []string
 	}{
 		{"examples/wordcount", gen.Text, 1, nil},
-		{sortPlugin, gen.Printable, 2, flags},
+		{sortPlugin, gen.Printable, 2, sortFlags(8)},
 		{"integration/bench/plugins/groups", gen.Uniform, 2, nil},
 	} {
 		var counted [2]int64

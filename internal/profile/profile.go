@@ -31,6 +31,6 @@ func Start(path string) (end func() error, err error) {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		count := strconv.FormatUint(m.Mallocs, 10) + "\n"
-		return errors.Join(f.Close(), os.WriteFile(strings.TrimSuffix(path, CPU)+Allocs, []byte(count), 0o644)) // for people
+		return errors.Join(f.Close(), os.WriteFile(strings.TrimSuffix(path, CPU)+Allocs, []byte(count), 0o600))
 	}, nil
 }

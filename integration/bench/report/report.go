@@ -68,11 +68,11 @@ type Ratio struct {
 }
 
 // MemoryRatio is the peak of our side by its limit; 0 where there is no limit.
-func (r Result) MemoryRatio() float64 {
-	if r.MemoryLimit == 0 || len(r.Sides) == 0 {
+func (c Result) MemoryRatio() float64 {
+	if c.MemoryLimit == 0 || len(c.Sides) == 0 {
 		return 0
 	}
-	return float64(r.Sides[0].Peak) / float64(r.MemoryLimit)
+	return float64(c.Sides[0].Peak) / float64(c.MemoryLimit)
 }
 
 // Skip is what was not run.
