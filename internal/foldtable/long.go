@@ -15,7 +15,7 @@ func (t *Table) addLong(key string, v int64) {
 	h := t.hashLong(key)
 	k2, n := longMark|h>>8, uint64(len(key))
 	mask := uint64(len(t.slots) - 1)
-	for i := h >> t.shift; ; i = (i + 1) & mask {
+	for i := h >> t.shift; ; i = next(i, h>>t.shift) & mask {
 		s := &t.slots[i&mask]
 		if s.k2 == 0 {
 			*s = slot{k0: n | uint64(len(t.arena))<<24, k2: k2, val: v}

@@ -192,8 +192,12 @@ func (t *Table) flush() {
 			*s = *e
 			continue
 		}
-		// Most keys lie in the first slot they may lie in; a call for each would cost as much as the look.
+		// Most keys lie in the first slots they may lie in; a call for each would cost as much as the look.
 		if s := (*slot)(unsafe.Add(slots, uintptr(h>>shift)*slotSize)); s.k0 == e.k0 && s.k1 == e.k1 && s.k2 == e.k2 {
+			s.val += e.val
+			continue
+		}
+		if s := (*slot)(unsafe.Add(slots, uintptr(h>>shift^1)*slotSize)); s.k0 == e.k0 && s.k1 == e.k1 && s.k2 == e.k2 {
 			s.val += e.val
 			continue
 		}
@@ -203,10 +207,19 @@ func (t *Table) flush() {
 	t.waits = 0
 }
 
+// next is the slot to look at after slot i, for a key whose first slot is first: the other one of a pair, which lies in the
+// same cache line, and then the next pair.
+func next(i, first uint64) uint64 {
+	if (i^first)&1 == 0 {
+		return i ^ 1
+	}
+	return (i ^ 1) + 2
+}
+
 // add adds into the large table.
 func (t *Table) add(e *slot, hash uint64) {
 	mask := uint64(len(t.slots) - 1)
-	for i := hash >> t.shift; ; i = (i + 1) & mask {
+	for i := hash >> t.shift; ; i = next(i, hash>>t.shift) & mask {
 		s := &t.slots[i&mask]
 		if s.k0 == e.k0 && s.k1 == e.k1 && s.k2 == e.k2 {
 			s.val += e.val
@@ -240,9 +253,10 @@ func (t *Table) grow(factor int) {
 		if s.k2 == 0 {
 			continue
 		}
-		at := t.hashOf(s) >> t.shift
+		first := t.hashOf(s) >> t.shift
+		at := first
 		for t.slots[at&mask].k2 != 0 {
-			at = (at + 1) & mask
+			at = next(at, first) & mask
 		}
 		t.slots[at&mask] = *s
 	}
