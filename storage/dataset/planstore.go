@@ -58,8 +58,8 @@ func PlanChunkKey(job, nonce string, chunk int) string {
 type PlanWriter struct {
 	store storage.Store
 	head  Head
-	chunk []json.RawMessage // the splits of the open chunk
-	bytes int               // their size
+	chunk []byte // the splits of the open chunk, a JSON array but for its last bracket
+	count int    // how many it has
 }
 
 // NewPlanWriter starts a plan with a nonce of its own.
@@ -73,36 +73,36 @@ func (w *PlanWriter) Add(ctx context.Context, s Split) error {
 	if err != nil {
 		return errs.E(errs.Invalid, "plan", w.head.Job, err)
 	}
-	if len(w.chunk) == chunkSplits || len(w.chunk) > 0 && w.bytes+len(b) > chunkBytes {
+	if w.count == chunkSplits || w.count > 0 && len(w.chunk)+len(b) > chunkBytes {
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
 	}
-	w.chunk = append(w.chunk, b)
-	w.bytes += len(b) + 1
+	between := byte(',')
+	if w.count == 0 {
+		between = '['
+	}
+	w.chunk = append(append(w.chunk, between), b...)
+	w.count++
 	w.head.Maps++
 	w.head.Bytes += s.Bytes
 	return nil
 }
 
 func (w *PlanWriter) flush(ctx context.Context) error {
-	if len(w.chunk) == 0 {
+	if w.count == 0 {
 		return nil
 	}
-	b, err := json.Marshal(w.chunk)
-	if err != nil {
-		return errs.E(errs.Invalid, "plan", w.head.Job, err)
-	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
 		return errs.E(errs.Other, "plan", w.head.Job, err)
 	}
 	key := PlanChunkKey(w.head.Job, w.head.Nonce, len(w.head.First))
-	if _, err := once.Create(ctx, w.store, key, enc.EncodeAll(b, nil)); err != nil {
+	if _, err := once.Create(ctx, w.store, key, enc.EncodeAll(append(w.chunk, ']'), nil)); err != nil {
 		return err
 	}
-	w.head.First = append(w.head.First, w.head.Maps-len(w.chunk))
-	w.chunk, w.bytes = w.chunk[:0], 0
+	w.head.First = append(w.head.First, w.head.Maps-w.count)
+	w.chunk, w.count = w.chunk[:0], 0
 	return nil
 }
 
