@@ -43,10 +43,11 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 	}
 	var winners []ledger.TaskRecord
 	var counters, maps map[string]int64
+	var whole bool
 	var view sched.JobView
 	if err := l.ask(ctx, func() {
 		winners, counters = j.result()
-		maps, _ = j.mapCounters()
+		maps, whole = j.mapCounters()
 		view, _ = l.sched.View(j.id)
 	}); err != nil {
 		return err
@@ -55,9 +56,8 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 		return err
 	}
 	err := j.update(ctx, func(r *ledger.Job) {
-		if r.Phase = ledger.Committing; r.Counters == nil {
-			r.Counters = maps // for the next leader, to whom nobody tells them again
-		}
+		r.Phase = ledger.Committing
+		recordCounters(r, maps, whole)
 	})
 	if err != nil {
 		return err

@@ -3,12 +3,14 @@ package coordinator
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/coordinator/sched"
+	"github.com/mrctl/mrctl/internal/ledger"
 )
 
 // mapCounters adds up the map attempts that the reduces consumed. What the record holds already (written when the maps
@@ -44,7 +46,7 @@ func (l *leader) awaitCounters(ctx context.Context, j *job) error {
 			return err
 		}
 		if !time.Now().Before(until) {
-			l.log.Warn("what some maps counted died with their workers; the job's counters leave it out", zap.String("job", string(j.id)))
+			l.log.Warn(shortCounters, zap.String("job", string(j.id))) // and recordCounters tells the client
 			return nil
 		}
 		select {
@@ -52,6 +54,21 @@ func (l *leader) awaitCounters(ctx context.Context, j *job) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// shortCounters is the warning of a job some of whose counts are lost.
+const shortCounters = "the counters leave out what some maps counted: it died with a leader and their workers; the output is whole"
+
+// recordCounters writes down what the maps counted, for the next leader, to whom nobody tells it again. What stands there
+// already stays. Counts that are not whole are said to be so, to whoever looks at the job.
+func recordCounters(r *ledger.Job, maps map[string]int64, whole bool) {
+	if r.Counters != nil {
+		return
+	}
+	r.Counters = maps
+	if !whole {
+		r.Warnings = append(slices.Clone(r.Warnings), shortCounters)
 	}
 }
 

@@ -178,8 +178,11 @@ func (l *leader) recordMapCounters(j *job) {
 	if !ok || view.Map.Done != view.Map.Total || j.counted {
 		return
 	}
+	counters, whole := j.mapCounters()
+	if !whole {
+		return // those who hold the runs may still bring it; awaitCounters looks again
+	}
 	j.counted = true
-	counters, _ := j.mapCounters()
 	l.spawn(j, "record the counters of its maps", func(ctx context.Context) error {
 		return j.update(ctx, func(r *ledger.Job) {
 			if !r.Phase.Ended() && r.Phase != ledger.Committing {
