@@ -17,17 +17,11 @@ const defaultMemory = "25%"
 // at the CPU limit of the control group.
 func defaultSlots() int { return runtime.GOMAXPROCS(0) }
 
-// boundHeap tells the collector what a worker's --memory means for this process. Left alone it lets garbage grow until it
-// is as much as what lives, and nearly all that lives is buffers, long-lived ones without pointers: they would take their
-// bytes twice, and looking at them again is cheap. Whoever sets GOGC or GOMEMLIMIT is left his way.
+// boundHeap tells the collector what a worker's --memory means for this process: left alone it lets garbage grow until it
+// is as much as what lives, and nearly all that lives is buffers, which would take their bytes twice. Whoever sets
+// GOMEMLIMIT is left his way.
 func boundHeap(memory int64) {
-	const (
-		garbage = 40       // per cent of what lives
-		beside  = 48 << 20 // bytes that are no buffers, of the 64 MiB that a process may have beside them
-	)
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
+	const beside = 48 << 20 // bytes that are no buffers, of the 64 MiB that a process may have beside them
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memory + beside)
 	}

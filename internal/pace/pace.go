@@ -20,14 +20,16 @@ type Ballast struct{ mass []byte }
 // Late makes the first collection come when size bytes (at least 4 MiB) are allocated, and from then on ballast of that
 // size count, for as long as what it returns is kept alive. Where GOGC is set it does nothing: somebody knows better.
 func Late(size int) *Ballast {
-	b := &Ballast{}
-	if set := debug.SetGCPercent(100 * (size / usual)); set != 100 {
+	b, late := &Ballast{}, 100*(size/usual)
+	if set := debug.SetGCPercent(late); set != 100 {
 		debug.SetGCPercent(set)
 		return b
 	}
 	runtime.SetFinalizer(&sentinel{}, func(*sentinel) {
 		b.mass = make([]byte, size)
-		debug.SetGCPercent(100)
+		if set := debug.SetGCPercent(100); set != late { // somebody has chosen another meanwhile
+			debug.SetGCPercent(set)
+		}
 	})
 	return b
 }

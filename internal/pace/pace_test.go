@@ -61,3 +61,23 @@ func TestGOGCIsRespected(t *testing.T) {
 	}
 	runtime.KeepAlive(b)
 }
+
+// What is chosen after Late, and before its first collection, is left as it is.
+func TestALaterChoiceIsRespected(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	b := Late(size)
+	debug.SetGCPercent(40)
+	runtime.GC()
+	for deadline := time.Now().Add(time.Minute); live() < size; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("the ballast never came")
+		}
+	}
+	for range 2 {
+		runtime.GC() // whatever the first one set off has run by then
+	}
+	if got := debug.SetGCPercent(100); got != 40 {
+		t.Errorf("GOGC=%d, was set to 40", got)
+	}
+	runtime.KeepAlive(b)
+}
