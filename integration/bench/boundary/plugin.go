@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"runtime"
+	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/hashicorp/go-hclog"
@@ -21,6 +23,7 @@ const heap = 16 << 20
 // servePlugin is the plugin's side, without the SDK above it.
 func servePlugin() {
 	defer runtime.KeepAlive(make([]byte, heap))
+	go endWithWorker()
 	p := &program{}
 	s := boundary.NewServer(&pluginv1.DescribeResponse{Protocol: boundary.Protocol, Stages: []*pluginv1.Stage{p.Describe()}}, p)
 	s.Share(boundary.Inherited)
@@ -30,6 +33,16 @@ func servePlugin() {
 		GRPCServer:      boundary.NewGRPCServer,
 		Logger:          hclog.NewNullLogger(),
 	})
+}
+
+// endWithWorker ends this process when the worker lets it go, as the SDK does; else the worker waits a second in vain, and
+// that would be measured too.
+func endWithWorker() {
+	fd, err := strconv.Atoi(os.Getenv(boundary.ParentPipe))
+	fail(err)
+	_, err = io.Copy(io.Discard, os.NewFile(uintptr(fd), "parent"))
+	fail(err)
+	os.Exit(0)
 }
 
 // program is the least that can be at the other end. What it is to do is in the attempt's name.
