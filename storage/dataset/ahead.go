@@ -22,7 +22,11 @@ type ahead struct {
 	limit  int64 // bytes held ahead, in all
 	next   func() (*fetch, bool)
 	stop   func()
-	wg     sync.WaitGroup
+
+	// Those who fetch, started as there is work for them: a new goroutine for each of many files would grow its stack anew.
+	wg      sync.WaitGroup
+	work    chan *fetch // has room for all that are in queue
+	workers int
 
 	queue []*fetch // started, in order
 	held  int64    // bytes of those in queue
@@ -49,7 +53,7 @@ type fetch struct {
 }
 
 func newAhead(ctx context.Context, src Sources, limit int64, requests iter.Seq[*fetch]) *ahead {
-	a := &ahead{src: src, limit: limit}
+	a := &ahead{src: src, limit: limit, work: make(chan *fetch, aheadRequests)}
 	a.ctx, a.cancel = context.WithCancel(ctx)
 	a.next, a.stop = iter.Pull(requests)
 	return a
@@ -72,7 +76,16 @@ func (a *ahead) fill() {
 		}
 		a.held += f.memory()
 		a.queue = append(a.queue, f)
-		a.wg.Go(func() { a.run(f) })
+		work := a.work
+		work <- f
+		if a.workers < len(a.queue) {
+			a.workers++
+			a.wg.Go(func() {
+				for f := range work {
+					a.run(f)
+				}
+			})
+		}
 	}
 }
 
@@ -157,9 +170,13 @@ func (a *ahead) run(f *fetch) {
 	f.err = inputError(f.p.URI, errors.Join(err, body.Close()))
 }
 
-// close ends all that is under way and waits for it.
+// close ends all that is under way and waits for it. Idempotent.
 func (a *ahead) close() {
 	a.cancel()
+	if a.work != nil {
+		close(a.work)
+		a.work = nil
+	}
 	a.wg.Wait()
 	for _, f := range a.queue {
 		a.release(f)
