@@ -27,7 +27,7 @@ func TestMapAllocatesNothingPerRecord(t *testing.T) {
 		return nil
 	}
 	for name, c := range map[string]Combiner[int64]{"sum": Sum[int64](), "max": Max[int64](), "none": {},
-		"fold": Fold(func(a, b int64) int64 { return a + b })} {
+		"fold": combiners["fold"], "queued": combiners["queued"]} {
 		t.Run(name, func(t *testing.T) {
 			p := compiled(t, wordJob{Name: "x", Map: cut, Combine: c})
 			checkAllocs(t, len(texts), func() { feed(t, p, in) })

@@ -21,7 +21,7 @@ type program[In, K, V, Out any] struct {
 	vals   *codec.Codec[V]
 	out    *table[Out] // rows of Out; nil when Reduce is nil
 	pairs  *pairTable  // rows of a key and its value, when Reduce is nil
-	words  bool        // the fold is a sum of 64-bit integers
+	words  bool        // the fold is of 64-bit integers, each value for itself
 	tables *sumTables  // for it
 	folds  *foldTables[V]
 	plain  bool // combining is off: jobstest shows that it changes nothing
@@ -57,7 +57,7 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	case j.Combine.err != nil:
 		return fail("Combine: %w", j.Combine.err)
 	}
-	p := &program[In, K, V, Out]{job: j, words: j.Combine.addsWords() && isWord[V](), tables: &sumTables{}, folds: &foldTables[V]{}}
+	p := &program[In, K, V, Out]{job: j, words: j.Combine.into == nil && isWord[V](), tables: &sumTables{}, folds: &foldTables[V]{}}
 	kind, err := inputKind[In]()
 	if err != nil {
 		return fail("In: %w", err)

@@ -9,7 +9,7 @@ import (
 	"github.com/mrctl/mrctl/internal/combine"
 )
 
-// Folds of any kind but sums of 64-bit integers go through a table of package combine, in which pairs wait a little before
+// Folds of values that are no 64-bit integers go through a table of package combine, in which pairs wait a little before
 // they are folded.
 
 // foldTable is the table of one attempt and what belongs to it.
@@ -53,6 +53,10 @@ func (f *foldTables[V]) put(t *combine.Table[V]) {
 
 // addFold emits into the table of folds. The values in it are its own: the user may reuse what he emitted.
 func addFold[V any](e *emitter[V], c *Combiner[V]) func(key string, v V) {
+	if e.sums != nil {
+		e.foldWords(c.fold)
+		return addWord(e)
+	}
 	t, fold := e.folds, c.fold
 	t.into = c.into
 	if t.into == nil {
@@ -125,15 +129,23 @@ func (e *emitter[V]) settle() {
 func (e *emitter[V]) fold() {
 	t := e.folds
 	defer func() {
-		if r := recover(); r != nil && e.err == nil {
-			f := panicked(r)
-			f.Key = bytes.Clone(t.Last())
-			f.Text = fmt.Sprintf("while values of key %s were combined: %s", codec.KeyText(e.keys, f.Key), f.Text)
-			e.err = f
+		if r := recover(); r != nil {
+			e.foldFailed(t.Last(), r)
 			t.Drop()
 		}
 	}()
 	t.Settle(t.into)
+}
+
+// foldFailed notes a panic of the user's fold.
+func (e *emitter[V]) foldFailed(key []byte, r any) {
+	if e.err != nil {
+		return
+	}
+	f := panicked(r)
+	f.Key = bytes.Clone(key)
+	f.Text = fmt.Sprintf("while values of key %s were combined: %s", codec.KeyText(e.keys, f.Key), f.Text)
+	e.err = f
 }
 
 // judge empties the table if it does not pay, and reports that it does.

@@ -155,7 +155,7 @@ func TestCombiningCountsRight(t *testing.T) {
 					want[w]++
 					text.WriteString(w + "\n")
 				}
-				for _, c := range []Combiner[int64]{Sum[int64](), Count[int64](), {}} {
+				for _, c := range []Combiner[int64]{Sum[int64](), Count[int64](), combiners["fold"], combiners["queued"], {}} {
 					batches, counters, err := mapped(t, wordJob{Name: "x", Map: countWords, Combine: c}, &pluginv1.MapStart{Memory: memory}, text.String())
 					if err != nil {
 						t.Fatal(err)

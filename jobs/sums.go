@@ -8,8 +8,9 @@ import (
 	"github.com/mrctl/mrctl/internal/foldtable"
 )
 
-// Sums of 64-bit integers, the combiner of every count, go through a table made for them (package foldtable); all other
-// folds through package combine (folds.go). The two obey the same protocol: full, then grow or empty.
+// Sums of 64-bit integers, the combiner of every count, go through a table made for them (package foldtable), and so do
+// other folds of such integers; folds of all else go through package combine (folds.go). The two obey the same protocol:
+// full, then grow or empty.
 
 // sumTable is the table of one attempt and who empties it.
 type sumTable struct {
@@ -63,8 +64,14 @@ func isWord[V any]() bool {
 	}
 }
 
+// foldWords makes the table of sums fold by the user's function.
+func (e *emitter[V]) foldWords(fold func(acc, v V) V) {
+	// V is a 64-bit integer, so the two functions are called alike.
+	e.sums.Folds(*(*func(acc, v int64) int64)(unsafe.Pointer(&fold)), e.foldFailed)
+}
+
 // addWord emits into the table of sums. It is addSum for V a 64-bit integer: adding wraps around alike, signed or not.
-func addWord[V Number](e *emitter[V]) func(key string, v V) {
+func addWord[V any](e *emitter[V]) func(key string, v V) {
 	add := e.sums.Adder(func(key string, v int64) {
 		if e.passes(key) {
 			e.pairs++
@@ -113,6 +120,7 @@ func (e *emitter[V]) release() {
 	}
 	_ = e.sums.Drain(func([]byte, int64) error { return nil })
 	e.sums.Shut(false)
+	e.sums.Folds(nil, nil)
 	e.sums.from.put(e.sums.Table)
 	e.sums = nil
 }

@@ -8,6 +8,9 @@ import (
 // addLong adds under a key that does not fit a slot: its bytes lie in the arena.
 func (t *Table) addLong(key string, v int64) {
 	t.adds++
+	if t.fold != nil {
+		defer t.guardKey(key)
+	}
 	if len(key) == 0 || len(key) > maxLong {
 		t.addOver(key, v)
 		return
@@ -25,7 +28,7 @@ func (t *Table) addLong(key string, v int64) {
 			return
 		}
 		if s.k2 == k2 && string(t.long(s)) == key {
-			s.val += v
+			s.val = t.join(s.val, v)
 			return
 		}
 	}
@@ -40,7 +43,7 @@ func (t *Table) long(s *slot) []byte {
 func (t *Table) addOver(key string, v int64) {
 	old, had := t.over[key]
 	if had {
-		t.over[key] = old + v
+		t.over[key] = t.join(old, v)
 		return
 	}
 	if t.over == nil {

@@ -46,7 +46,7 @@ type slot struct {
 const slotSize = unsafe.Sizeof(slot{})
 
 // Table sums values by key; sums wrap around. It is not safe for concurrent use. Add never fails; when it says that the
-// table is full, or Full does, the caller lets it Grow or drains it.
+// table is full, or Full does, the caller lets it Grow or drains it. After Folds it folds by a function instead.
 type Table struct {
 	queue [queueLen]slot // adds of short keys that wait
 	waits int
@@ -63,6 +63,10 @@ type Table struct {
 	over  map[string]int64 // the empty key, and keys beyond maxLong
 	overB int              // bytes of its keys
 	adds  uint64
+
+	fold   func(acc, v int64) int64 // nil: sums
+	failed func(key []byte, panicked any)
+	at     *slot // the pair that fold was called for last
 
 	touched uint64 // keeps loads that are made for their misses alone
 }
@@ -164,6 +168,10 @@ func (t *Table) hashOf(s *slot) uint64 {
 // flush settles the queue: front hits without a branch, then the misses with their slots warm. Indices are masked or
 // shifted into range by construction, so slots are reached without a check each.
 func (t *Table) flush() {
+	if t.fold != nil {
+		t.flushFold()
+		return
+	}
 	var hashes [queueLen]uint64
 	var missed [queueLen]uint8
 	misses, seed := 0, t.seed
@@ -202,6 +210,7 @@ func (t *Table) flush() {
 			continue
 		}
 		t.add(e, h)
+		slots, shift = unsafe.Pointer(unsafe.SliceData(t.slots)), t.shift // it may have grown
 	}
 	t.adds += uint64(waits)
 	t.waits = 0
@@ -222,7 +231,7 @@ func (t *Table) add(e *slot, hash uint64) {
 	for i := hash >> t.shift; ; i = next(i, hash>>t.shift) & mask {
 		s := &t.slots[i&mask]
 		if s.k0 == e.k0 && s.k1 == e.k1 && s.k2 == e.k2 {
-			s.val += e.val
+			s.val = t.join(s.val, e.val)
 			return
 		}
 		if s.k2 == 0 {
@@ -231,6 +240,14 @@ func (t *Table) add(e *slot, hash uint64) {
 			return
 		}
 	}
+}
+
+// join is what two values of a key make.
+func (t *Table) join(acc, v int64) int64 {
+	if t.fold != nil {
+		return t.fold(acc, v)
+	}
+	return acc + v
 }
 
 func (t *Table) grew() {
@@ -266,8 +283,10 @@ func (t *Table) grow(factor int) {
 // settle moves what waits in the queue and in the front table to where Drain finds it.
 func (t *Table) settle() {
 	t.flush()
+	defer t.guard()
 	for i := range t.front {
 		if s := &t.front[i]; s.k2 != 0 {
+			t.at = s
 			t.add(s, t.hashOf(s))
 			*s = slot{}
 		}
