@@ -32,7 +32,7 @@ MINIO_PKG     := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 # gotestsum repeats the failures at the end; without it go test says the same, once.
 TEST = $(if $(wildcard $(GOTESTSUM)),$(GOTESTSUM) --format standard-quiet --,$(GO) test)
 
-.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim chaos bench bench-check bench-baseline bench-memory bench-duckdb tools clean help
+.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim chaos bounds bench bench-check bench-baseline bench-memory bench-duckdb tools clean help
 
 build: ## bin/mrctl, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mrctl ./cmd/mrctl
@@ -51,6 +51,9 @@ sim: ## RUNS=10000 seeded runs of the lease and records simulator
 chaos: RUNS ?= 100
 chaos: build $(VERSITYGW) $(MINIO) ## RUNS=100 clusters in which things break, from a seed (CHAOS='--seed 1 --at-once 4 --faults store')
 	bin/mrctl chaos --runs $(RUNS) $(CHAOS)
+
+bounds: ## what the death of a worker or of the leader costs a job, against what it may (on a machine that does nothing else)
+	$(GO) run ./integration/bounds $(BOUNDS)
 
 lint: $(GOLANGCI) proto-check ## golangci-lint, the rules of internal/lint, buf lint, generated code up to date
 	$(GOLANGCI) run ./...
@@ -75,6 +78,7 @@ cluster-demo: build $(MINIO) ## three coordinators and three workers over MinIO;
 	$(GO) run ./integration/demo
 
 BENCH ?=
+BOUNDS ?=
 bench: $(VERSITYGW) ## ratios to other programs on 1 GB (20 minutes; BENCH='-size 1e8 -cases wc-words', -h for more)
 	$(GO) run ./integration/bench -json bench.json $(BENCH)
 
