@@ -841,8 +841,13 @@ type MapStart struct {
 	BadSamples uint32 `protobuf:"varint,4,opt,name=bad_samples,json=badSamples,proto3" json:"bad_samples,omitempty"`
 	// Shared segments of this attempt alone: those the worker sends batches in, and those the plugin may send batches in,
 	// all free at first. None: everything goes by the stream.
-	Down          []uint32 `protobuf:"varint,5,rep,packed,name=down,proto3" json:"down,omitempty"`
-	Up            []uint32 `protobuf:"varint,6,rep,packed,name=up,proto3" json:"up,omitempty"`
+	Down []uint32 `protobuf:"varint,5,rep,packed,name=down,proto3" json:"down,omitempty"`
+	Up   []uint32 `protobuf:"varint,6,rep,packed,name=up,proto3" json:"up,omitempty"`
+	// How often at most Progress is to be said, in nanoseconds: after each batch, and where the plugin can after single
+	// records. 0: after batches, about once a second.
+	ProgressNanos int64 `protobuf:"varint,7,opt,name=progress_nanos,json=progressNanos,proto3" json:"progress_nanos,omitempty"`
+	// Send every bad record in BadRecords, not only samples of them at the end.
+	ReportBad     bool `protobuf:"varint,8,opt,name=report_bad,json=reportBad,proto3" json:"report_bad,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -917,6 +922,20 @@ func (x *MapStart) GetUp() []uint32 {
 		return x.Up
 	}
 	return nil
+}
+
+func (x *MapStart) GetProgressNanos() int64 {
+	if x != nil {
+		return x.ProgressNanos
+	}
+	return 0
+}
+
+func (x *MapStart) GetReportBad() bool {
+	if x != nil {
+		return x.ReportBad
+	}
+	return false
 }
 
 type InputBatch struct {
@@ -1087,6 +1106,7 @@ type MapResponse struct {
 	//	*MapResponse_Failure
 	//	*MapResponse_Progress
 	//	*MapResponse_Credit
+	//	*MapResponse_Bad
 	Kind          isMapResponse_Kind `protobuf_oneof:"kind"`
 	Body          []byte             `protobuf:"bytes,15,opt,name=body,proto3" json:"body,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1175,6 +1195,15 @@ func (x *MapResponse) GetCredit() *Credit {
 	return nil
 }
 
+func (x *MapResponse) GetBad() *BadRecords {
+	if x != nil {
+		if x, ok := x.Kind.(*MapResponse_Bad); ok {
+			return x.Bad
+		}
+	}
+	return nil
+}
+
 func (x *MapResponse) GetBody() []byte {
 	if x != nil {
 		return x.Body
@@ -1206,6 +1235,10 @@ type MapResponse_Credit struct {
 	Credit *Credit `protobuf:"bytes,5,opt,name=credit,proto3,oneof"`
 }
 
+type MapResponse_Bad struct {
+	Bad *BadRecords `protobuf:"bytes,6,opt,name=bad,proto3,oneof"`
+}
+
 func (*MapResponse_Batch) isMapResponse_Kind() {}
 
 func (*MapResponse_Done) isMapResponse_Kind() {}
@@ -1215,6 +1248,8 @@ func (*MapResponse_Failure) isMapResponse_Kind() {}
 func (*MapResponse_Progress) isMapResponse_Kind() {}
 
 func (*MapResponse_Credit) isMapResponse_Kind() {}
+
+func (*MapResponse_Bad) isMapResponse_Kind() {}
 
 type PairBatch struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1435,7 +1470,7 @@ type BadRecord struct {
 	Batch         uint64 `protobuf:"varint,1,opt,name=batch,proto3" json:"batch,omitempty"`
 	Row           uint64 `protobuf:"varint,2,opt,name=row,proto3" json:"row,omitempty"`
 	Error         string `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
-	Record        []byte `protobuf:"bytes,4,opt,name=record,proto3" json:"record,omitempty"` // the first KiB of it
+	Record        []byte `protobuf:"bytes,4,opt,name=record,proto3" json:"record,omitempty"` // the beginning of it: the first KiB of a sample, the first 64 KiB where all are reported
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1498,6 +1533,51 @@ func (x *BadRecord) GetRecord() []byte {
 	return nil
 }
 
+// BadRecords are records that have been set aside since the last such message.
+type BadRecords struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Records       []*BadRecord           `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BadRecords) Reset() {
+	*x = BadRecords{}
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BadRecords) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BadRecords) ProtoMessage() {}
+
+func (x *BadRecords) ProtoReflect() protoreflect.Message {
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BadRecords.ProtoReflect.Descriptor instead.
+func (*BadRecords) Descriptor() ([]byte, []int) {
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *BadRecords) GetRecords() []*BadRecord {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
 type Progress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Records       uint64                 `protobuf:"varint,1,opt,name=records,proto3" json:"records,omitempty"`
@@ -1507,7 +1587,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1519,7 +1599,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1532,7 +1612,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Progress) GetRecords() uint64 {
@@ -1558,7 +1638,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1570,7 +1650,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1583,7 +1663,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Failure) GetError() string {
@@ -1644,7 +1724,7 @@ type ReduceRequest struct {
 
 func (x *ReduceRequest) Reset() {
 	*x = ReduceRequest{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1656,7 +1736,7 @@ func (x *ReduceRequest) String() string {
 func (*ReduceRequest) ProtoMessage() {}
 
 func (x *ReduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1669,7 +1749,7 @@ func (x *ReduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReduceRequest.ProtoReflect.Descriptor instead.
 func (*ReduceRequest) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReduceRequest) GetKind() isReduceRequest_Kind {
@@ -1764,7 +1844,7 @@ type ReduceStart struct {
 
 func (x *ReduceStart) Reset() {
 	*x = ReduceStart{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +1856,7 @@ func (x *ReduceStart) String() string {
 func (*ReduceStart) ProtoMessage() {}
 
 func (x *ReduceStart) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +1869,7 @@ func (x *ReduceStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReduceStart.ProtoReflect.Descriptor instead.
 func (*ReduceStart) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ReduceStart) GetId() *TaskID {
@@ -1840,7 +1920,7 @@ type GroupBatch struct {
 
 func (x *GroupBatch) Reset() {
 	*x = GroupBatch{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1852,7 +1932,7 @@ func (x *GroupBatch) String() string {
 func (*GroupBatch) ProtoMessage() {}
 
 func (x *GroupBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1865,7 +1945,7 @@ func (x *GroupBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupBatch.ProtoReflect.Descriptor instead.
 func (*GroupBatch) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GroupBatch) GetBuffers() *Buffers {
@@ -1912,7 +1992,7 @@ type ReduceResponse struct {
 
 func (x *ReduceResponse) Reset() {
 	*x = ReduceResponse{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1924,7 +2004,7 @@ func (x *ReduceResponse) String() string {
 func (*ReduceResponse) ProtoMessage() {}
 
 func (x *ReduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1937,7 +2017,7 @@ func (x *ReduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReduceResponse.ProtoReflect.Descriptor instead.
 func (*ReduceResponse) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReduceResponse) GetKind() isReduceResponse_Kind {
@@ -2030,7 +2110,7 @@ type OutputBatch struct {
 
 func (x *OutputBatch) Reset() {
 	*x = OutputBatch{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[23]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2122,7 @@ func (x *OutputBatch) String() string {
 func (*OutputBatch) ProtoMessage() {}
 
 func (x *OutputBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[23]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2135,7 @@ func (x *OutputBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputBatch.ProtoReflect.Descriptor instead.
 func (*OutputBatch) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *OutputBatch) GetRows() uint32 {
@@ -2088,7 +2168,7 @@ type ReduceDone struct {
 
 func (x *ReduceDone) Reset() {
 	*x = ReduceDone{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[24]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2100,7 +2180,7 @@ func (x *ReduceDone) String() string {
 func (*ReduceDone) ProtoMessage() {}
 
 func (x *ReduceDone) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[24]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2113,7 +2193,7 @@ func (x *ReduceDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReduceDone.ProtoReflect.Descriptor instead.
 func (*ReduceDone) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ReduceDone) GetCounters() *Counters {
@@ -2191,7 +2271,7 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\rR\x05stage\x12\x12\n" +
 	"\x04task\x18\x03 \x01(\rR\x04task\x12\x18\n" +
-	"\aattempt\x18\x04 \x01(\rR\aattempt\"\xaa\x01\n" +
+	"\aattempt\x18\x04 \x01(\rR\aattempt\"\xf0\x01\n" +
 	"\bMapStart\x12!\n" +
 	"\x02id\x18\x01 \x01(\v2\x11.plugin.v1.TaskIDR\x02id\x12\x1e\n" +
 	"\n" +
@@ -2201,7 +2281,10 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\vbad_samples\x18\x04 \x01(\rR\n" +
 	"badSamples\x12\x12\n" +
 	"\x04down\x18\x05 \x03(\rR\x04down\x12\x0e\n" +
-	"\x02up\x18\x06 \x03(\rR\x02up\"\x9f\x02\n" +
+	"\x02up\x18\x06 \x03(\rR\x02up\x12%\n" +
+	"\x0eprogress_nanos\x18\a \x01(\x03R\rprogressNanos\x12\x1d\n" +
+	"\n" +
+	"report_bad\x18\b \x01(\bR\treportBad\"\x9f\x02\n" +
 	"\n" +
 	"InputBatch\x12,\n" +
 	"\abuffers\x18\x01 \x01(\v2\x12.plugin.v1.BuffersR\abuffers\x124\n" +
@@ -2219,13 +2302,14 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"FORMAT_IPC\x10\x02\"\x05\n" +
 	"\x03End\"$\n" +
 	"\x06Credit\x12\x1a\n" +
-	"\bsegments\x18\x01 \x03(\rR\bsegments\"\x91\x02\n" +
+	"\bsegments\x18\x01 \x03(\rR\bsegments\"\xbc\x02\n" +
 	"\vMapResponse\x12,\n" +
 	"\x05batch\x18\x01 \x01(\v2\x14.plugin.v1.PairBatchH\x00R\x05batch\x12(\n" +
 	"\x04done\x18\x02 \x01(\v2\x12.plugin.v1.MapDoneH\x00R\x04done\x12.\n" +
 	"\afailure\x18\x03 \x01(\v2\x12.plugin.v1.FailureH\x00R\afailure\x121\n" +
 	"\bprogress\x18\x04 \x01(\v2\x13.plugin.v1.ProgressH\x00R\bprogress\x12+\n" +
-	"\x06credit\x18\x05 \x01(\v2\x11.plugin.v1.CreditH\x00R\x06credit\x12\x12\n" +
+	"\x06credit\x18\x05 \x01(\v2\x11.plugin.v1.CreditH\x00R\x06credit\x12)\n" +
+	"\x03bad\x18\x06 \x01(\v2\x15.plugin.v1.BadRecordsH\x00R\x03bad\x12\x12\n" +
 	"\x04body\x18\x0f \x01(\fR\x04bodyB\x06\n" +
 	"\x04kind\"\xb8\x01\n" +
 	"\tPairBatch\x12,\n" +
@@ -2255,7 +2339,10 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x05batch\x18\x01 \x01(\x04R\x05batch\x12\x10\n" +
 	"\x03row\x18\x02 \x01(\x04R\x03row\x12\x14\n" +
 	"\x05error\x18\x03 \x01(\tR\x05error\x12\x16\n" +
-	"\x06record\x18\x04 \x01(\fR\x06record\"$\n" +
+	"\x06record\x18\x04 \x01(\fR\x06record\"<\n" +
+	"\n" +
+	"BadRecords\x12.\n" +
+	"\arecords\x18\x01 \x03(\v2\x14.plugin.v1.BadRecordR\arecords\"$\n" +
 	"\bProgress\x12\x18\n" +
 	"\arecords\x18\x01 \x01(\x04R\arecords\"\x8e\x01\n" +
 	"\aFailure\x12\x14\n" +
@@ -2321,7 +2408,7 @@ func file_api_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_api_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_api_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_api_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_api_plugin_v1_plugin_proto_goTypes = []any{
 	(Stage_InputKind)(0),     // 0: plugin.v1.Stage.InputKind
 	(Stage_Fold)(0),          // 1: plugin.v1.Stage.Fold
@@ -2343,15 +2430,16 @@ var file_api_plugin_v1_plugin_proto_goTypes = []any{
 	(*MapDone)(nil),          // 17: plugin.v1.MapDone
 	(*Counters)(nil),         // 18: plugin.v1.Counters
 	(*BadRecord)(nil),        // 19: plugin.v1.BadRecord
-	(*Progress)(nil),         // 20: plugin.v1.Progress
-	(*Failure)(nil),          // 21: plugin.v1.Failure
-	(*ReduceRequest)(nil),    // 22: plugin.v1.ReduceRequest
-	(*ReduceStart)(nil),      // 23: plugin.v1.ReduceStart
-	(*GroupBatch)(nil),       // 24: plugin.v1.GroupBatch
-	(*ReduceResponse)(nil),   // 25: plugin.v1.ReduceResponse
-	(*OutputBatch)(nil),      // 26: plugin.v1.OutputBatch
-	(*ReduceDone)(nil),       // 27: plugin.v1.ReduceDone
-	nil,                      // 28: plugin.v1.Counters.UserEntry
+	(*BadRecords)(nil),       // 20: plugin.v1.BadRecords
+	(*Progress)(nil),         // 21: plugin.v1.Progress
+	(*Failure)(nil),          // 22: plugin.v1.Failure
+	(*ReduceRequest)(nil),    // 23: plugin.v1.ReduceRequest
+	(*ReduceStart)(nil),      // 24: plugin.v1.ReduceStart
+	(*GroupBatch)(nil),       // 25: plugin.v1.GroupBatch
+	(*ReduceResponse)(nil),   // 26: plugin.v1.ReduceResponse
+	(*OutputBatch)(nil),      // 27: plugin.v1.OutputBatch
+	(*ReduceDone)(nil),       // 28: plugin.v1.ReduceDone
+	nil,                      // 29: plugin.v1.Counters.UserEntry
 }
 var file_api_plugin_v1_plugin_proto_depIdxs = []int32{
 	5,  // 0: plugin.v1.DescribeResponse.stages:type_name -> plugin.v1.Stage
@@ -2368,38 +2456,40 @@ var file_api_plugin_v1_plugin_proto_depIdxs = []int32{
 	8,  // 11: plugin.v1.InputBatch.place:type_name -> plugin.v1.Place
 	16, // 12: plugin.v1.MapResponse.batch:type_name -> plugin.v1.PairBatch
 	17, // 13: plugin.v1.MapResponse.done:type_name -> plugin.v1.MapDone
-	21, // 14: plugin.v1.MapResponse.failure:type_name -> plugin.v1.Failure
-	20, // 15: plugin.v1.MapResponse.progress:type_name -> plugin.v1.Progress
+	22, // 14: plugin.v1.MapResponse.failure:type_name -> plugin.v1.Failure
+	21, // 15: plugin.v1.MapResponse.progress:type_name -> plugin.v1.Progress
 	14, // 16: plugin.v1.MapResponse.credit:type_name -> plugin.v1.Credit
-	7,  // 17: plugin.v1.PairBatch.buffers:type_name -> plugin.v1.Buffers
-	8,  // 18: plugin.v1.PairBatch.place:type_name -> plugin.v1.Place
-	18, // 19: plugin.v1.MapDone.counters:type_name -> plugin.v1.Counters
-	28, // 20: plugin.v1.Counters.user:type_name -> plugin.v1.Counters.UserEntry
-	19, // 21: plugin.v1.Counters.bad_samples:type_name -> plugin.v1.BadRecord
-	23, // 22: plugin.v1.ReduceRequest.start:type_name -> plugin.v1.ReduceStart
-	24, // 23: plugin.v1.ReduceRequest.batch:type_name -> plugin.v1.GroupBatch
-	13, // 24: plugin.v1.ReduceRequest.end:type_name -> plugin.v1.End
-	14, // 25: plugin.v1.ReduceRequest.credit:type_name -> plugin.v1.Credit
-	10, // 26: plugin.v1.ReduceStart.id:type_name -> plugin.v1.TaskID
-	7,  // 27: plugin.v1.GroupBatch.buffers:type_name -> plugin.v1.Buffers
-	8,  // 28: plugin.v1.GroupBatch.place:type_name -> plugin.v1.Place
-	26, // 29: plugin.v1.ReduceResponse.batch:type_name -> plugin.v1.OutputBatch
-	27, // 30: plugin.v1.ReduceResponse.done:type_name -> plugin.v1.ReduceDone
-	21, // 31: plugin.v1.ReduceResponse.failure:type_name -> plugin.v1.Failure
-	14, // 32: plugin.v1.ReduceResponse.credit:type_name -> plugin.v1.Credit
-	8,  // 33: plugin.v1.OutputBatch.place:type_name -> plugin.v1.Place
-	18, // 34: plugin.v1.ReduceDone.counters:type_name -> plugin.v1.Counters
-	3,  // 35: plugin.v1.PluginService.Describe:input_type -> plugin.v1.DescribeRequest
-	9,  // 36: plugin.v1.PluginService.Map:input_type -> plugin.v1.MapRequest
-	22, // 37: plugin.v1.PluginService.Reduce:input_type -> plugin.v1.ReduceRequest
-	4,  // 38: plugin.v1.PluginService.Describe:output_type -> plugin.v1.DescribeResponse
-	15, // 39: plugin.v1.PluginService.Map:output_type -> plugin.v1.MapResponse
-	25, // 40: plugin.v1.PluginService.Reduce:output_type -> plugin.v1.ReduceResponse
-	38, // [38:41] is the sub-list for method output_type
-	35, // [35:38] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	20, // 17: plugin.v1.MapResponse.bad:type_name -> plugin.v1.BadRecords
+	7,  // 18: plugin.v1.PairBatch.buffers:type_name -> plugin.v1.Buffers
+	8,  // 19: plugin.v1.PairBatch.place:type_name -> plugin.v1.Place
+	18, // 20: plugin.v1.MapDone.counters:type_name -> plugin.v1.Counters
+	29, // 21: plugin.v1.Counters.user:type_name -> plugin.v1.Counters.UserEntry
+	19, // 22: plugin.v1.Counters.bad_samples:type_name -> plugin.v1.BadRecord
+	19, // 23: plugin.v1.BadRecords.records:type_name -> plugin.v1.BadRecord
+	24, // 24: plugin.v1.ReduceRequest.start:type_name -> plugin.v1.ReduceStart
+	25, // 25: plugin.v1.ReduceRequest.batch:type_name -> plugin.v1.GroupBatch
+	13, // 26: plugin.v1.ReduceRequest.end:type_name -> plugin.v1.End
+	14, // 27: plugin.v1.ReduceRequest.credit:type_name -> plugin.v1.Credit
+	10, // 28: plugin.v1.ReduceStart.id:type_name -> plugin.v1.TaskID
+	7,  // 29: plugin.v1.GroupBatch.buffers:type_name -> plugin.v1.Buffers
+	8,  // 30: plugin.v1.GroupBatch.place:type_name -> plugin.v1.Place
+	27, // 31: plugin.v1.ReduceResponse.batch:type_name -> plugin.v1.OutputBatch
+	28, // 32: plugin.v1.ReduceResponse.done:type_name -> plugin.v1.ReduceDone
+	22, // 33: plugin.v1.ReduceResponse.failure:type_name -> plugin.v1.Failure
+	14, // 34: plugin.v1.ReduceResponse.credit:type_name -> plugin.v1.Credit
+	8,  // 35: plugin.v1.OutputBatch.place:type_name -> plugin.v1.Place
+	18, // 36: plugin.v1.ReduceDone.counters:type_name -> plugin.v1.Counters
+	3,  // 37: plugin.v1.PluginService.Describe:input_type -> plugin.v1.DescribeRequest
+	9,  // 38: plugin.v1.PluginService.Map:input_type -> plugin.v1.MapRequest
+	23, // 39: plugin.v1.PluginService.Reduce:input_type -> plugin.v1.ReduceRequest
+	4,  // 40: plugin.v1.PluginService.Describe:output_type -> plugin.v1.DescribeResponse
+	15, // 41: plugin.v1.PluginService.Map:output_type -> plugin.v1.MapResponse
+	26, // 42: plugin.v1.PluginService.Reduce:output_type -> plugin.v1.ReduceResponse
+	40, // [40:43] is the sub-list for method output_type
+	37, // [37:40] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_api_plugin_v1_plugin_proto_init() }
@@ -2419,14 +2509,15 @@ func file_api_plugin_v1_plugin_proto_init() {
 		(*MapResponse_Failure)(nil),
 		(*MapResponse_Progress)(nil),
 		(*MapResponse_Credit)(nil),
+		(*MapResponse_Bad)(nil),
 	}
-	file_api_plugin_v1_plugin_proto_msgTypes[19].OneofWrappers = []any{
+	file_api_plugin_v1_plugin_proto_msgTypes[20].OneofWrappers = []any{
 		(*ReduceRequest_Start)(nil),
 		(*ReduceRequest_Batch)(nil),
 		(*ReduceRequest_End)(nil),
 		(*ReduceRequest_Credit)(nil),
 	}
-	file_api_plugin_v1_plugin_proto_msgTypes[22].OneofWrappers = []any{
+	file_api_plugin_v1_plugin_proto_msgTypes[23].OneofWrappers = []any{
 		(*ReduceResponse_Batch)(nil),
 		(*ReduceResponse_Done)(nil),
 		(*ReduceResponse_Failure)(nil),
@@ -2438,7 +2529,7 @@ func file_api_plugin_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_api_plugin_v1_plugin_proto_rawDesc), len(file_api_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
