@@ -77,6 +77,9 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 		}
 		return err
 	}
+	if err := l.publishBad(ctx, rec, winners, out); err != nil {
+		return err
+	}
 	manifest := output.Manifest{Job: rec.ID, Name: rec.Spec.Name}
 	var parts []ledger.Part
 	for i, w := range winners {

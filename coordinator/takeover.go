@@ -16,9 +16,6 @@ import (
 	"github.com/mrctl/mrctl/storage/dataset"
 )
 
-// attemptsPerClaim keeps attempts of successive leaders apart: a leader's numbers start at claims x this.
-const attemptsPerClaim = 1000
-
 // takeOver claims every live job before anything is decided about any of them: what an old leader writes after its
 // claim fails, what it wrote before is in what we read.
 func (l *leader) takeOver(ctx context.Context) ([]*job, error) {
@@ -87,7 +84,7 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 	e := sched.Admit{
 		Job: j.id, Priority: rec.Spec.Priority, Maps: head.Maps, Reduces: head.Partitions, Gen: rec.Gen,
 		MaxAttempts: rec.Spec.MaxAttempts, Finished: map[sched.TaskID]sched.Consumed{},
-		FirstAttempt: int32(max(rec.Claims-1, 0) * attemptsPerClaim),
+		FirstAttempt: int32(max(rec.Claims-1, 0) * ledger.AttemptsPerLeader),
 	}
 	for i, tr := range winners {
 		e.Finished[sched.TaskID{Job: j.id, Phase: sched.Reduce, Index: i}] = consumed(tr)

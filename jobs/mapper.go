@@ -29,12 +29,18 @@ type mapAttempt[In, K, V, Out any] struct {
 	bad     uint64
 	samples []*pluginv1.BadRecord
 	most    int // samples to keep
+	watched bool
+	all     bool                  // every bad record is reported
+	aside   []*pluginv1.BadRecord // to be reported
+	asideN  int                   // bytes of records in aside
+	port    boundary.MapPort
 	goexit  *boundary.Failure
 }
 
 // Map runs a map attempt.
 func (p *program[In, K, V, Out]) Map(ctx context.Context, start *pluginv1.MapStart, port boundary.MapPort) (*pluginv1.Counters, error) {
-	a := &mapAttempt[In, K, V, Out]{program: p, most: int(start.GetBadSamples())}
+	a := &mapAttempt[In, K, V, Out]{program: p, most: int(start.GetBadSamples()), port: port,
+		watched: start.GetProgressNanos() > 0, all: start.GetReportBad()}
 	a.ctx = context.WithValue(ctx, tallyKey{}, &a.tally)
 	a.e = p.newEmitter(start, port)
 	defer a.e.release()
@@ -140,6 +146,9 @@ func (a *mapAttempt[In, K, V, Out]) run(port boundary.MapPort) error {
 			return err
 		}
 		a.records += uint64(in.Len())
+		if err := a.report(); err != nil {
+			return err
+		}
 		if err := port.Progress(a.records); err != nil {
 			return err
 		}
@@ -174,14 +183,19 @@ func (a *mapAttempt[In, K, V, Out]) mapRecords(in *boundary.Input) (err error) {
 		if err = a.job.Map(a.ctx, *(*In)(unsafe.Pointer(&rec)), a.emit); err == nil {
 			err = a.e.err
 		} else if isBad(err) {
-			a.setAside(in, row, rec, err)
-			err = nil
+			err = a.setAside(in, row, rec, err)
 		} else {
 			err = at(in, row, &boundary.Failure{Text: err.Error()})
 		}
 		if err != nil {
 			returned = true
 			return placeError(in, row, err)
+		}
+		if a.watched {
+			if err = a.port.Progress(a.records + uint64(row) + 1); err != nil {
+				returned = true
+				return err
+			}
 		}
 	}
 	returned = true
@@ -198,18 +212,6 @@ func record(r *rows.Records, i int) []byte {
 		return b[: n-1 : n-1]
 	}
 	return b
-}
-
-// setAside counts a bad record and keeps a sample of it.
-func (a *mapAttempt[In, K, V, Out]) setAside(in *boundary.Input, row int, rec []byte, err error) {
-	a.bad++
-	if len(a.samples) >= a.most {
-		return
-	}
-	const most = 1 << 10
-	a.samples = append(a.samples, &pluginv1.BadRecord{
-		Batch: in.Number, Row: uint64(row), Error: clip(err.Error()), Record: append([]byte(nil), rec[:min(len(rec), most)]...),
-	})
 }
 
 // placeError adds the record to a failure that has none: one that befell while emitting for it. A failure that names a

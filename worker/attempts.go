@@ -117,6 +117,9 @@ func (a *Agent) execute(ctx context.Context, at *attempt) (*sessionv1.Report, st
 	var mark int64
 	j, err := a.job(ctx, at.id.Job)
 	if err == nil {
+		var end func()
+		ctx, end = at.keepTime(ctx, j.spec.AttemptTimeout)
+		defer end()
 		mark = j.said()
 		if at.id.Phase == sessionv1.AttemptID_PHASE_MAP {
 			out, err = a.runMap(ctx, at, j)
@@ -162,6 +165,11 @@ func classify(ctx context.Context, r *sessionv1.Report, err error) {
 			r.Missing = append(r.Missing, &sessionv1.AttemptID{Job: r.Id.Job, Stage: r.Id.Stage, Gen: r.Id.Gen,
 				Phase: sessionv1.AttemptID_PHASE_MAP, Task: m.Task, Attempt: m.Attempt})
 		}
+	case errors.As(context.Cause(ctx), new(*overtimeError)):
+		r.ErrorKind, r.Error = uint32(errs.UserCode), context.Cause(ctx).Error()
+		r.Outcome = sessionv1.Report_OUTCOME_FAILED
+	case errors.Is(err, errDiedInCompany):
+		r.Outcome = sessionv1.Report_OUTCOME_LOST
 	case ctx.Err() != nil, kind == errs.Unavailable, kind == errs.Canceled:
 		r.Outcome = sessionv1.Report_OUTCOME_LOST
 	default:

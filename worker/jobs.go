@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"time"
 
@@ -115,13 +114,8 @@ func (a *Agent) plugin(ctx context.Context, j *job) (*pluginhost.Process, error)
 		j.process = p
 		return p, err
 	}
-	platform := runtime.GOOS + "/" + runtime.GOARCH
-	sum, ok := j.spec.Plugins[platform]
-	if !ok {
-		return nil, errs.New(errs.Invalid, "the job brings no plugin for %s, only for %v", platform, keys(j.spec.Plugins))
-	}
-	p, err := a.host.Start(ctx, pluginhost.Spec{Job: j.id, Digest: sum, Args: j.spec.Args,
-		Scratch: filepath.Join(j.scratch, "plugin"), Slots: a.cfg.Slots, Memory: a.share(), Profile: pluginhost.ProfileIn(a.cfg.Profile)})
+	p, err := a.startPlugin(ctx, j, pluginhost.Spec{Scratch: filepath.Join(j.scratch, "plugin"), Slots: a.cfg.Slots,
+		Profile: pluginhost.ProfileIn(a.cfg.Profile)})
 	if err != nil {
 		return nil, err
 	}

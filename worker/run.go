@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/mrctl/mrctl/storage/dataset"
 	"github.com/mrctl/mrctl/storage/output"
 	"github.com/mrctl/mrctl/worker/mapside"
+	"github.com/mrctl/mrctl/worker/pluginhost"
 	"github.com/mrctl/mrctl/worker/reduceside"
 	"github.com/mrctl/mrctl/worker/table"
 )
@@ -36,36 +38,38 @@ func (a *Agent) scratch(at *attempt, j *job) string {
 	return filepath.Join(j.scratch, fmt.Sprintf("%s-%d.%d", phaseName(at.id), at.id.Task, at.id.Attempt))
 }
 
-// runMap runs a map attempt. Its run stays in the job's scratch until the job is released.
-func (a *Agent) runMap(ctx context.Context, at *attempt, j *job) (outcome, error) {
-	split, err := a.plans.Split(ctx, j.id, int(at.id.Task))
-	if err != nil {
-		return outcome{}, err
-	}
-	at.total.Store(split.Bytes)
-	var stream *boundary.MapStream
-	defer func() { stream.Close() }()
-	res, err := mapside.Run(ctx, mapside.Task{
-		ID: at.id, Job: j.spec, Stage: j.stage, Partitions: j.head.Partitions, Maps: j.head.Maps, Memory: a.share(), Scratch: a.scratch(at, j),
-		Codec: a.codec,
-	}, mapside.Deps{
+// try runs the map attempt once, as far as it comes.
+func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
+	a, at, j := m.a, m.at, m.j
+	m.stream.Close() // of the try before
+	m.stream = nil
+	deps := mapside.Deps{
 		Open: func(ctx context.Context, buffer func(n int) *rows.Records, bad func(string, int64, error)) (mapside.Records, error) {
-			return dataset.Open(ctx, a.cfg.Resolver, split, dataset.Options{
-				Format: j.spec.InputFormat, MaxRecord: a.maxRecord(j), Buffer: buffer, OnBad: bad,
-				Terminated: j.stage.GetRawLines() || j.stage.GetIdentity(),
-				Batch:      stream.Batch(), ReadAhead: min(dataset.DefaultReadAhead, a.share()/8),
-			})
+			return m.open(ctx, dataset.Options{Buffer: buffer, OnBad: bad, Batch: m.stream.Batch()})
 		},
-		Map: func(ctx context.Context, start *pluginv1.MapStart) (_ mapside.Mapper, err error) {
-			p, err := a.plugin(ctx, j) // not before: the identity needs no plugin
+		Map: func(ctx context.Context, start *pluginv1.MapStart) (mapside.Mapper, error) {
+			p, err := m.plugin(ctx) // not before: the identity needs no plugin
 			if err != nil {
 				return nil, err
 			}
-			stream, err = p.Map(ctx, start)
-			return stream, err
+			m.stream, err = p.Map(ctx, start)
+			return m.stream, err
 		},
 		Log: a.log, Progress: at.progress,
-	})
+	}
+	var letters *deadLetters
+	if j.spec.MaxBadRecords > 0 {
+		letters = &deadLetters{ctx: ctx, store: a.cfg.Store, key: ledger.BadKey(j.id, int(at.id.Task), int32(at.id.Attempt))}
+		deps.Bad = letters.add
+		defer letters.drop()
+	}
+	res, err := mapside.Run(ctx, mapside.Task{
+		ID: at.id, Job: j.spec, Stage: j.stage, Partitions: j.head.Partitions, Maps: j.head.Maps, Memory: a.share(), Scratch: a.scratch(at, j),
+		Codec: a.codec, Skip: m.skip,
+	}, deps)
+	if err == nil {
+		err = letters.keep(ctx)
+	}
 	if err != nil {
 		return outcome{tally: res.Tally}, err
 	}
@@ -77,6 +81,8 @@ func (a *Agent) runMap(ctx context.Context, at *attempt, j *job) (outcome, error
 func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, error) {
 	var part *stagedPart
 	var stream *boundary.ReduceStream
+	own := &ownPlugin{a: a, j: j, name: fmt.Sprintf("plugin-reduce-%d.%d", at.id.Task, at.id.Attempt)}
+	defer own.close()
 	defer func() { stream.Close() }()
 	deps := reduceside.Deps{
 		Fetch: a.fetch,
@@ -88,7 +94,7 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 			return part, err
 		},
 		Reduce: func(ctx context.Context, start *pluginv1.ReduceStart) (_ reduceside.Reducer, err error) {
-			p, err := a.plugin(ctx, j) // not before: a reduce that the engine does needs no plugin
+			p, err := a.reducePlugin(ctx, at, j, own) // not before: a reduce that the engine does needs no plugin
 			if err != nil {
 				return nil, err
 			}
@@ -102,6 +108,9 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 		Memory: a.share(), Scratch: a.scratch(at, j),
 	}, deps)
 	if err != nil {
+		if errors.Is(err, pluginhost.ErrDied) && own.process == nil {
+			err = fmt.Errorf("%w: %w", errDiedInCompany, err)
+		}
 		return outcome{tally: res.Tally}, err
 	}
 	mine, err := a.record(ctx, at, j, part.staged, res)

@@ -23,7 +23,9 @@ func jobFlags() []cli.Flag {
 		&cli.IntFlag{Name: "partitions", Usage: "`N` parts of the result, and reduce tasks", DefaultText: "by the size of the input"},
 		&cli.StringFlag{Name: "split-size", Usage: "`BYTES` of input for a map task", DefaultText: "at most 512MiB, and enough for all slots"},
 		&cli.IntFlag{Name: "max-attempts", Usage: "give up when a task has failed `N` times", DefaultText: "4"},
-		&cli.Int64Flag{Name: "max-bad-records", Value: -1, Usage: "fail when more than `N` records are bad; they are set aside and counted", DefaultText: "any number"},
+		&cli.Int64Flag{Name: "max-bad-records", Value: -1, Usage: "set aside at most `N` bad records, those too that kill the plugin, and list them beside the output", DefaultText: "any number, but none that kill, and no list"},
+		&cli.DurationFlag{Name: "record-timeout", Usage: "a record that Map takes longer than `TIME` for is bad, such as 30s", DefaultText: "none"},
+		&cli.DurationFlag{Name: "attempt-timeout", Usage: "an attempt of a task that takes longer than `TIME` fails", DefaultText: "none"},
 		&cli.StringFlag{Name: "max-record", Usage: "a record above `BYTES` is bad", DefaultText: "a quarter of the memory, at most 256MiB"},
 		&cli.IntFlag{Name: "priority", Usage: "jobs of a higher `N` go first", DefaultText: "0"},
 		&cli.StringFlag{Name: "request-id", Usage: "submitting the same `ID` again gives the same job"},
@@ -33,16 +35,18 @@ func jobFlags() []cli.Flag {
 // jobOf turns flags into a job, without the plugin.
 func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
 	job = spec.Job{
-		InputFormat:   c.String("input-format"),
-		OutputFormat:  c.String("output-format"),
-		Decompress:    c.String("decompress"),
-		Partitions:    c.Int("partitions"),
-		MaxAttempts:   c.Int("max-attempts"),
-		MaxBadRecords: c.Int64("max-bad-records"),
-		Priority:      c.Int("priority"),
-		RequestID:     c.String("request-id"),
-		Keys:          c.String("key-bytes"),
-		SharedFS:      c.Bool("shared-fs"),
+		InputFormat:    c.String("input-format"),
+		OutputFormat:   c.String("output-format"),
+		Decompress:     c.String("decompress"),
+		Partitions:     c.Int("partitions"),
+		MaxAttempts:    c.Int("max-attempts"),
+		MaxBadRecords:  c.Int64("max-bad-records"),
+		RecordTimeout:  c.Duration("record-timeout"),
+		AttemptTimeout: c.Duration("attempt-timeout"),
+		Priority:       c.Int("priority"),
+		RequestID:      c.String("request-id"),
+		Keys:           c.String("key-bytes"),
+		SharedFS:       c.Bool("shared-fs"),
 	}
 	if err := dataset.CheckFormat(job.InputFormat); err != nil {
 		return job, err

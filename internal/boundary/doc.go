@@ -66,8 +66,10 @@ type MapPort interface {
 	// Send hands a batch over and leaves it empty, with memory for the next that is best left where it is: what outgrows
 	// it is moved once more. It blocks while the worker is behind.
 	Send(*Pairs) error
-	// Progress tells how many records are done. The worker hears of it now and then.
+	// Progress tells how many records are done. The worker hears of it now and then, or as often as it has asked to.
 	Progress(records uint64) error
+	// Bad hands over records that have been set aside, for a worker that has asked for all of them.
+	Bad([]*pluginv1.BadRecord) error
 }
 
 // ReducePort is the plugin's end of a reduce attempt. It is used from one goroutine.

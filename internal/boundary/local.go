@@ -1,6 +1,10 @@
 package boundary
 
-import "github.com/apache/arrow-go/v18/arrow"
+import (
+	"github.com/apache/arrow-go/v18/arrow"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+)
 
 // LocalMap is a MapPort within one process: batches come from Next and go to Out.
 type LocalMap struct {
@@ -26,6 +30,9 @@ func (p LocalMap) Send(b *Pairs) error {
 
 // Progress has nobody to tell.
 func (p LocalMap) Progress(uint64) error { return nil }
+
+// Bad has nobody to tell.
+func (p LocalMap) Bad([]*pluginv1.BadRecord) error { return nil }
 
 // LocalReduce is a ReducePort within one process.
 type LocalReduce struct {

@@ -29,6 +29,8 @@ type MapStream struct {
 	lease   *lease // nil: nothing is shared
 
 	done     atomic.Uint64 // records the plugin says it is through with
+	moved    chan struct{} // capacity 1: done has changed
+	onBad    func([]*pluginv1.BadRecord)
 	counters *pluginv1.Counters
 	end      ending
 	own      [mostBuffers][]byte // where batches are copied out of segments
@@ -75,7 +77,8 @@ func NewMap(ctx context.Context, c pluginv1.PluginServiceClient, shared *Segment
 	if explain == nil {
 		explain = errs.FromStatus
 	}
-	s := &MapStream{ctx: ctx, explain: explain, parts: start.GetPartitions(), lease: shared.lease(), end: ending{ch: make(chan struct{})}, keep: keepOffsets}
+	s := &MapStream{ctx: ctx, explain: explain, parts: start.GetPartitions(), lease: shared.lease(), end: ending{ch: make(chan struct{})},
+		keep: keepOffsets, moved: make(chan struct{}, 1)}
 	if m := start.GetMemory(); m > 0 {
 		s.keep = int(min(max(m/16, keepAtLeast), keepOffsets))
 	}
@@ -208,12 +211,16 @@ func (s *MapStream) recv() (*Pairs, error) {
 		}
 		switch k := m.GetKind().(type) {
 		case *pluginv1.MapResponse_Progress:
-			s.done.Store(k.Progress.GetRecords())
+			s.advance(k.Progress.GetRecords())
+		case *pluginv1.MapResponse_Bad:
+			if s.onBad != nil {
+				s.onBad(k.Bad.GetRecords())
+			}
 		case *pluginv1.MapResponse_Done:
 			if s.counters = k.Done.GetCounters(); s.counters == nil {
 				s.counters = &pluginv1.Counters{}
 			}
-			s.done.Store(max(s.done.Load(), s.counters.GetRecordsIn()))
+			s.advance(max(s.done.Load(), s.counters.GetRecordsIn()))
 			return nil, io.EOF
 		case *pluginv1.MapResponse_Failure:
 			return nil, s.failed(k.Failure)
@@ -278,8 +285,28 @@ func failureOf(f *pluginv1.Failure) *Failure {
 // Counters are what the plugin counted; valid after Recv has returned io.EOF.
 func (s *MapStream) Counters() *pluginv1.Counters { return s.counters }
 
-// Done is how many records the plugin has last said it is through with.
-func (s *MapStream) Done() uint64 { return s.done.Load() }
+// Done is how many records the plugin has last said it is through with; of nil none.
+func (s *MapStream) Done() uint64 {
+	if s == nil {
+		return 0
+	}
+	return s.done.Load()
+}
+
+// Moved gives a token when Done has changed since the last one.
+func (s *MapStream) Moved() <-chan struct{} { return s.moved }
+
+func (s *MapStream) advance(records uint64) {
+	s.done.Store(records)
+	select {
+	case s.moved <- struct{}{}:
+	default: // whoever waits has not looked since the last change
+	}
+}
+
+// OnBad makes f hear of records that the plugin has set aside, as they come, on the goroutine that receives. It is set
+// before the first Recv.
+func (s *MapStream) OnBad(f func([]*pluginv1.BadRecord)) { s.onBad = f }
 
 // Close ends the stream and gives its memory back. Nobody may use the stream then, nor a batch from Buffer. Idempotent; of nil
 // it does nothing.
@@ -309,19 +336,27 @@ func (s *MapStream) remember(r *rows.Records, shared bool) {
 	}
 }
 
+// Place gives the object and byte offset of a record, if they are still known.
+func (s *MapStream) Place(batch, row uint64) (object string, off int64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if batch >= uint64(len(s.origins)) || row >= uint64(s.origins[batch].Len()) {
+		return "", 0, false
+	}
+	return s.origins[batch].Where(int(row))
+}
+
 // Where names the place of a record for people: its object and byte offset, as exactly as is still known.
 func (s *MapStream) Where(batch, row uint64) string {
+	if object, off, ok := s.Place(batch, row); ok {
+		return fmt.Sprintf("%s at byte %d", object, off)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if batch >= uint64(len(s.origins)) || len(s.origins[batch].Origins) == 0 {
 		return fmt.Sprintf("record %d of batch %d", row, batch)
 	}
 	p := s.origins[batch]
-	if row < uint64(p.Len()) {
-		if object, off, ok := p.Where(int(row)); ok {
-			return fmt.Sprintf("%s at byte %d", object, off)
-		}
-	}
 	near := p.Origins[0]
 	for _, o := range p.Origins {
 		if uint64(o.Row) <= row {

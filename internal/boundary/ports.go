@@ -20,6 +20,17 @@ type mapPort struct {
 	lent    *pluginv1.Place // of the batch that Lend gave last
 	out     *outlet
 	told    time.Time // of the last progress
+	often   time.Duration
+	acks    bool   // progress is said after every batch
+	given   uint64 // records received
+}
+
+func newMapPort(stream pluginv1.PluginService_MapServer, in *inlet[*pluginv1.MapRequest], start *pluginv1.MapStart) *mapPort {
+	p := &mapPort{stream: stream, in: in, out: &outlet{in: in}, often: often, acks: start.GetAckBatches()}
+	if n := start.GetProgressNanos(); n > 0 {
+		p.often = time.Duration(n)
+	}
+	return p
 }
 
 func (p *mapPort) Recv() (*Input, error) { return p.recv(false) }
@@ -51,6 +62,7 @@ func (p *mapPort) recv(lend bool) (*Input, error) {
 		}
 		recs, err := recordsOf(k.Batch, bufs)
 		p.batches++
+		p.given += uint64(recs.Len())
 		return &Input{Number: p.batches - 1, Records: recs}, err
 	}
 	return nil, errs.New(errs.Invalid, "a %T in a map stream", m.GetKind())
@@ -116,16 +128,21 @@ func (p *mapPort) Send(b *Pairs) error {
 	return nil
 }
 
-// often is how often the worker is told how far a map attempt has come: a message costs as much as a batch.
+// often is how often the worker is told how far a map attempt has come, where it has not said: a message costs as much
+// as a batch.
 const often = time.Second
 
 func (p *mapPort) Progress(records uint64) error {
-	if now := time.Now(); now.Sub(p.told) >= often {
-		p.told = now
-	} else {
+	now := time.Now()
+	if now.Sub(p.told) < p.often && !(p.acks && records == p.given) {
 		return nil
 	}
+	p.told = now
 	return p.stream.Send(&pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Progress{Progress: &pluginv1.Progress{Records: records}}})
+}
+
+func (p *mapPort) Bad(list []*pluginv1.BadRecord) error {
+	return p.stream.Send(&pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Bad{Bad: &pluginv1.BadRecords{Records: list}}})
 }
 
 // reducePort is the plugin's end of a reduce stream.

@@ -77,7 +77,7 @@ func (s *Server) Map(stream pluginv1.PluginService_MapServer) error {
 	if err != nil {
 		return errs.ToStatus(err)
 	}
-	counters, err := p.Map(stream.Context(), start, &mapPort{stream: stream, in: in, out: &outlet{in: in}})
+	counters, err := p.Map(stream.Context(), start, newMapPort(stream, in, start))
 	switch f := (*Failure)(nil); {
 	case errors.As(err, &f):
 		return stream.Send(&pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Failure{Failure: f.wire()}})

@@ -52,3 +52,7 @@ func NewIncarnation() string {
 	host, _, _ = strings.Cut(host, ".")
 	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), NewNonce())
 }
+
+// AttemptsPerLeader keeps the attempts of successive leaders of a job apart: each numbers those of a task from a multiple of
+// it.
+const AttemptsPerLeader = 1000

@@ -17,6 +17,7 @@ const (
 	// DefaultSplitSize is the bytes of input a map task gets where nothing else is asked. Large tasks make combining
 	// pay; the planner makes them smaller where the input would not fill the slots.
 	DefaultSplitSize = 512 << 20
+	MinRecordTimeout = 100 * time.Millisecond
 )
 
 // Job is a job as submitted. The zero value of a field means its default where it has one.
@@ -36,13 +37,17 @@ type Job struct {
 	Output       string   `json:"output,omitempty"`       // URI of a folder; "" keeps the parts with the job, for -o -
 	OutputFormat string   `json:"output_format,omitempty"`
 
-	Partitions    int    `json:"partitions,omitempty"` // reduce tasks; 0: chosen by the planner
-	SplitSize     int64  `json:"split_size,omitempty"` // bytes; 0: DefaultSplitSize, less for small inputs
-	MaxAttempts   int    `json:"max_attempts,omitempty"`
-	MaxBadRecords int64  `json:"max_bad_records"`      // -1: any number (bad records are counted and sampled)
-	MaxRecord     int64  `json:"max_record,omitempty"` // bytes; 0: a quarter of the worker's memory, at most 256 MiB
-	Priority      int    `json:"priority,omitempty"`   // higher goes first
-	Keys          string `json:"keys,omitempty"`       // "OFF:LEN", see KeyBytes; identity jobs only
+	Partitions    int   `json:"partitions,omitempty"` // reduce tasks; 0: chosen by the planner
+	SplitSize     int64 `json:"split_size,omitempty"` // bytes; 0: DefaultSplitSize, less for small inputs
+	MaxAttempts   int   `json:"max_attempts,omitempty"`
+	MaxBadRecords int64 `json:"max_bad_records"`      // -1: any number (bad records are counted and sampled)
+	MaxRecord     int64 `json:"max_record,omitempty"` // bytes; 0: a quarter of the worker's memory, at most 256 MiB
+	// RecordTimeout is how long Map may take for a record, AttemptTimeout how long an attempt may take in all. 0: as long as
+	// it likes, while it makes progress.
+	RecordTimeout  time.Duration `json:"record_timeout,omitempty"`
+	AttemptTimeout time.Duration `json:"attempt_timeout,omitempty"`
+	Priority       int           `json:"priority,omitempty"` // higher goes first
+	Keys           string        `json:"keys,omitempty"`     // "OFF:LEN", see KeyBytes; identity jobs only
 
 	RequestID string    `json:"request_id,omitempty"` // the same id twice is one job
 	Submitted time.Time `json:"submitted"`            // the client's clock; for people
@@ -102,6 +107,12 @@ func (j Job) Check() error {
 	}
 	if j.MaxBadRecords < -1 {
 		return bad("max_bad_records", "%d: use -1 for any number", j.MaxBadRecords)
+	}
+	if t := j.RecordTimeout; t != 0 && t < MinRecordTimeout {
+		return bad("record_timeout", "%v is less than %v, within which a machine may be busy with other things", t, MinRecordTimeout)
+	}
+	if t := j.AttemptTimeout; t < 0 {
+		return bad("attempt_timeout", "%v is negative", t)
 	}
 	if d := j.Decompress; d != "" && d != "auto" && d != "none" {
 		return bad("decompress", "%q is neither auto nor none", d)

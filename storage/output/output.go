@@ -1,7 +1,8 @@
 // Package output writes a job's result: parts in a format, staged where nobody sees them, and the steps that make them
 // the result.
 //
-// An output is a Store of its own: a folder or a prefix that holds parts, ClaimKey, SuccessKey and nothing else. The
+// An output is a Store of its own: a folder or a prefix that holds parts, ClaimKey, SuccessKey, the bad records of a job
+// that sets them aside (BadName), and nothing else. The
 // order of things, each step repeatable by any later leader, after a death at any point:
 //
 //	Claim     the output belongs to one job                     before work starts
@@ -24,7 +25,11 @@ import (
 const (
 	ClaimKey   = "_mrctl"
 	SuccessKey = "_SUCCESS"
+	badPrefix  = "_mrctl-bad/"
 )
+
+// BadName is the key of the records of map task i that were bad, a line of JSON each.
+func BadName(i int) string { return fmt.Sprintf("%smap-%05d.jsonl", badPrefix, i) }
 
 // Format is how rows become bytes.
 type Format string

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/rows"
+	"github.com/mrctl/mrctl/worker/suspect"
 )
 
 // feeder sends the records of a split to the plugin, or to what stands in its place.
@@ -16,6 +19,8 @@ type feeder struct {
 	d     *Deps
 	mu    sync.Mutex       // for bad, which a reader may call from anywhere
 	tally *sessionv1.Tally // records and bytes in, and the records that never reached the plugin
+	skip  []suspect.Found  // what is left of them; by ordinal
+	sent  atomic.Uint64    // records handed over
 }
 
 // run sends everything. io.EOF means that the plugin has ended the stream.
@@ -43,9 +48,12 @@ func (f *feeder) run(ctx context.Context) (err error) {
 			return err
 		}
 		n := b.Len() // after Send the batch is the transport's
+		f.leaveOut(b)
+		sent := uint64(b.Len())
 		if err := f.to.Send(ctx, b); err != nil {
 			return err
 		}
+		f.sent.Add(sent)
 		f.tally.RecordsIn += uint64(n)
 		f.tally.BytesIn = uint64(r.Read())
 		if f.d.Progress != nil {
@@ -54,11 +62,40 @@ func (f *feeder) run(ctx context.Context) (err error) {
 	}
 }
 
+// leaveOut takes the records to skip out of the batch that comes next.
+func (f *feeder) leaveOut(b *rows.Records) {
+	first, out := f.tally.RecordsIn, 0
+	for end := first + uint64(b.Len()); len(f.skip) > 0 && f.skip[0].Ordinal < end; f.skip = f.skip[1:] {
+		b.Drop(int(f.skip[0].Ordinal-first) - out)
+		out++
+		f.setAside(f.skip[0].Bad)
+	}
+}
+
 func (f *feeder) bad(object string, off int64, err error) {
+	f.setAside(&sessionv1.BadSample{Object: object, Offset: uint64(off), Error: err.Error()})
+}
+
+// setAside counts a bad record that does not reach the plugin.
+func (f *feeder) setAside(s *sessionv1.BadSample) {
+	if f.d.Bad != nil {
+		f.d.Bad(s)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.tally.BadRecords++
 	if len(f.tally.BadSamples) < maxBadSamples {
-		f.tally.BadSamples = append(f.tally.BadSamples, &sessionv1.BadSample{Object: object, Offset: uint64(off), Error: err.Error()})
+		f.tally.BadSamples = append(f.tally.BadSamples, s)
+	}
+}
+
+// hear passes on what the plugin tells of bad records, with their places.
+func (f *feeder) hear(m Mapper) {
+	if r, ok := m.(reporter); ok && f.d.Bad != nil {
+		r.OnBad(func(list []*pluginv1.BadRecord) {
+			for _, b := range list {
+				f.d.Bad(placed(m, b))
+			}
+		})
 	}
 }

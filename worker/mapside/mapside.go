@@ -36,6 +36,7 @@ import (
 	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/worker/duplex"
 	"github.com/mrctl/mrctl/worker/runs"
+	"github.com/mrctl/mrctl/worker/suspect"
 	"github.com/mrctl/mrctl/worker/table"
 )
 
@@ -61,9 +62,15 @@ type Mapper interface {
 	Counters() *pluginv1.Counters
 }
 
-// locator is a Mapper that remembers, in words, where the records it sent came from.
+// locator is a Mapper that remembers where the records it sent came from: exactly, or at least in words.
 type locator interface {
+	Place(batch, row uint64) (object string, off int64, ok bool)
 	Where(batch, row uint64) string
+}
+
+// reporter is a Mapper that tells of bad records as they come.
+type reporter interface {
+	OnBad(func([]*pluginv1.BadRecord))
 }
 
 // Records gives the input of a task. It is used by one goroutine.
@@ -85,6 +92,8 @@ type Task struct {
 	FanIn      int            // spills in one merge; 0: runs.DefaultFanIn
 	Codec      runs.Codec     // of the final run
 	Budget     *budget.Budget // counts the worker's buffers; nil: nobody looks
+	// Skip are records known to kill the plugin, by ascending ordinal: they are bad, and not sent.
+	Skip []suspect.Found
 }
 
 // Deps is what a task is run with. All but Log and Progress are required.
@@ -96,6 +105,8 @@ type Deps struct {
 	// Part opens the part of a map-only task.
 	Part func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error)
 	Log  *zap.Logger
+	// Bad is told of every bad record, from several goroutines. nil: samples in the tally are enough.
+	Bad func(*sessionv1.BadSample)
 	// Progress is told what has been sent to the plugin so far.
 	Progress func(records, bytes int64)
 }
@@ -147,7 +158,7 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	f := &feeder{d: &d, tally: &sessionv1.Tally{}}
+	f := &feeder{d: &d, tally: &sessionv1.Tally{}, skip: t.Skip}
 	if direct {
 		err = f.sort(ctx, &t, s.(*collector))
 	} else {
@@ -167,18 +178,27 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 	return res, nil
 }
 
+// TaskID is what a plugin is told of an attempt's name.
+func TaskID(id *sessionv1.AttemptID) *pluginv1.TaskID {
+	return &pluginv1.TaskID{Job: id.GetJob(), Stage: id.GetStage(), Task: id.GetTask(), Attempt: id.GetAttempt()}
+}
+
 // throughPlugin sends the records to the plugin and collects its pairs.
 func (f *feeder) throughPlugin(ctx context.Context, cancel context.CancelCauseFunc, t *Task, s sink) error {
 	m, err := f.d.Map(ctx, &pluginv1.MapStart{
-		Id:         &pluginv1.TaskID{Job: t.ID.GetJob(), Stage: t.ID.GetStage(), Task: t.ID.GetTask(), Attempt: t.ID.GetAttempt()},
+		Id:         TaskID(t.ID),
 		Partitions: uint32(t.Partitions), Memory: uint64(t.Memory / 2), BadSamples: maxBadSamples,
+		ProgressNanos: int64(t.Job.RecordTimeout / 4), ReportBad: f.d.Bad != nil,
 	})
 	if err != nil {
 		return err
 	}
 	f.to = m
+	f.hear(m)
+	v := &vigil{f: f, limit: t.Job.RecordTimeout}
+	defer v.keep(ctx, cancel, m)()
 	send := func() error { return f.run(ctx) }
-	if err := duplex.Run(ctx, cancel, send, func() error { return receive(ctx, m, s) }); err != nil {
+	if err := duplex.Run(ctx, cancel, send, func() error { return receive(ctx, m, s, v) }); err != nil {
 		return err
 	}
 	count(m, f.tally)
@@ -200,9 +220,11 @@ func (f *feeder) sort(ctx context.Context, t *Task, c *collector) (err error) {
 }
 
 // receive drains the plugin.
-func receive(ctx context.Context, m Mapper, s sink) error {
+func receive(ctx context.Context, m Mapper, s sink, v *vigil) error {
 	for {
+		v.waiting.Store(true)
 		b, err := m.Recv()
+		v.waiting.Store(false)
 		if err == io.EOF { // a wrapped EOF is a stream cut short, not its end
 			return nil
 		}
@@ -220,17 +242,28 @@ func count(m Mapper, tally *sessionv1.Tally) {
 	c := m.Counters()
 	tally.PairsOut, tally.User = c.GetPairsOut(), c.GetUser()
 	tally.BadRecords += c.GetBadRecords()
-	where, _ := m.(locator)
 	for _, b := range c.GetBadSamples() {
 		if len(tally.BadSamples) >= maxBadSamples {
 			break
 		}
-		s := &sessionv1.BadSample{Error: b.GetError(), Record: b.GetRecord()}
-		if where != nil {
-			s.Error = where.Where(b.GetBatch(), b.GetRow()) + ": " + s.Error
-		}
-		tally.BadSamples = append(tally.BadSamples, s)
+		tally.BadSamples = append(tally.BadSamples, placed(m, b))
 	}
+}
+
+// placed is a bad record of the plugin's with its place: exact, or in words where only those are known.
+func placed(m Mapper, b *pluginv1.BadRecord) *sessionv1.BadSample {
+	s := &sessionv1.BadSample{Error: b.GetError(), Record: b.GetRecord()}
+	where, ok := m.(locator)
+	if !ok {
+		return s
+	}
+	object, off, ok := where.Place(b.GetBatch(), b.GetRow())
+	if !ok {
+		s.Error = where.Where(b.GetBatch(), b.GetRow()) + ": " + s.Error
+		return s
+	}
+	s.Object, s.Offset = object, uint64(off)
+	return s
 }
 
 // tooBad holds the attempt to the job's limit of bad records.

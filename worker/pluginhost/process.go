@@ -82,6 +82,18 @@ func (p *Process) killed() bool {
 	return p.signal
 }
 
+// ErrDied is in the error of every stream that a process had when it ended by itself, whichever of them it was that killed it.
+var ErrDied = errors.New("the process died")
+
+// Kill ends a process that does not come back from the job's own code. Its streams end as if it had died by itself; Close
+// is still due.
+func (p *Process) Kill() error {
+	if p.runner == nil || !p.runner.running() {
+		return nil
+	}
+	return p.runner.Kill(context.Background())
+}
+
 // gone is called once, when the process has ended.
 func (p *Process) gone(how string, signal bool) {
 	p.mu.Lock()
@@ -108,7 +120,7 @@ func (p *Process) explain(err error) error {
 		if p.closing {
 			return errs.New(errs.Canceled, "the plugin was ended by the worker")
 		}
-		return errs.E(errs.UserCode, "plugin", "", withTail(fmt.Errorf("the process died: %s", p.ended), p.tail))
+		return errs.E(errs.UserCode, "plugin", "", withTail(fmt.Errorf("%w: %s", ErrDied, p.ended), p.tail))
 	}
 	return errs.FromStatus(err)
 }

@@ -843,11 +843,13 @@ type MapStart struct {
 	// all free at first. None: everything goes by the stream.
 	Down []uint32 `protobuf:"varint,5,rep,packed,name=down,proto3" json:"down,omitempty"`
 	Up   []uint32 `protobuf:"varint,6,rep,packed,name=up,proto3" json:"up,omitempty"`
-	// How often at most Progress is to be said, in nanoseconds: after each batch, and where the plugin can after single
-	// records. 0: after batches, about once a second.
+	// How long may pass while records are done before Progress is said, in nanoseconds, if the plugin can even within a
+	// batch. 0: after batches, about once a second.
 	ProgressNanos int64 `protobuf:"varint,7,opt,name=progress_nanos,json=progressNanos,proto3" json:"progress_nanos,omitempty"`
+	// Say Progress after every batch.
+	AckBatches bool `protobuf:"varint,8,opt,name=ack_batches,json=ackBatches,proto3" json:"ack_batches,omitempty"`
 	// Send every bad record in BadRecords, not only samples of them at the end.
-	ReportBad     bool `protobuf:"varint,8,opt,name=report_bad,json=reportBad,proto3" json:"report_bad,omitempty"`
+	ReportBad     bool `protobuf:"varint,9,opt,name=report_bad,json=reportBad,proto3" json:"report_bad,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -929,6 +931,13 @@ func (x *MapStart) GetProgressNanos() int64 {
 		return x.ProgressNanos
 	}
 	return 0
+}
+
+func (x *MapStart) GetAckBatches() bool {
+	if x != nil {
+		return x.AckBatches
+	}
+	return false
 }
 
 func (x *MapStart) GetReportBad() bool {
@@ -2271,7 +2280,7 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\rR\x05stage\x12\x12\n" +
 	"\x04task\x18\x03 \x01(\rR\x04task\x12\x18\n" +
-	"\aattempt\x18\x04 \x01(\rR\aattempt\"\xf0\x01\n" +
+	"\aattempt\x18\x04 \x01(\rR\aattempt\"\x91\x02\n" +
 	"\bMapStart\x12!\n" +
 	"\x02id\x18\x01 \x01(\v2\x11.plugin.v1.TaskIDR\x02id\x12\x1e\n" +
 	"\n" +
@@ -2282,9 +2291,11 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"badSamples\x12\x12\n" +
 	"\x04down\x18\x05 \x03(\rR\x04down\x12\x0e\n" +
 	"\x02up\x18\x06 \x03(\rR\x02up\x12%\n" +
-	"\x0eprogress_nanos\x18\a \x01(\x03R\rprogressNanos\x12\x1d\n" +
+	"\x0eprogress_nanos\x18\a \x01(\x03R\rprogressNanos\x12\x1f\n" +
+	"\vack_batches\x18\b \x01(\bR\n" +
+	"ackBatches\x12\x1d\n" +
 	"\n" +
-	"report_bad\x18\b \x01(\bR\treportBad\"\x9f\x02\n" +
+	"report_bad\x18\t \x01(\bR\treportBad\"\x9f\x02\n" +
 	"\n" +
 	"InputBatch\x12,\n" +
 	"\abuffers\x18\x01 \x01(\v2\x12.plugin.v1.BuffersR\abuffers\x124\n" +

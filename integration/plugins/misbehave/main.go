@@ -8,23 +8,46 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/mrctl/mrctl/jobs"
 )
 
 var (
-	how = flag.String("how", "", "panic, exit, error, bad or hang: what happens at a line that contains -at")
+	how = flag.String("how", "", "panic, exit, segv, memory, error, bad, hang or spin: what happens at a line that contains -at; any: as its next word says")
 	at  = flag.String("at", "BOOM", "the text that sets it off")
 )
 
+var (
+	hoard [][]byte
+	spins atomic.Int64
+)
+
 func split(ctx context.Context, line string, emit func(string, int64)) error {
-	if strings.Contains(line, *at) {
-		switch *how {
+	if _, after, ok := strings.Cut(line, *at); ok {
+		what := *how
+		if words := strings.Fields(after); what == "any" && len(words) > 0 {
+			what = words[0]
+		}
+		switch what {
 		case "panic":
 			panic("told to panic")
 		case "exit":
 			fmt.Fprintln(os.Stderr, "told to exit")
 			os.Exit(7)
+		case "segv":
+			_ = syscall.Kill(os.Getpid(), syscall.SIGSEGV)
+			select {}
+		case "memory":
+			_ = syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: 1 << 20, Max: 1 << 20}) // what it has it keeps
+			for size := 1 << 20; ; size *= 2 {
+				hoard = append(hoard, make([]byte, size))
+			}
+		case "spin":
+			for {
+				spins.Add(1)
+			}
 		case "error":
 			return errors.New("told to fail")
 		case "bad":

@@ -1,0 +1,183 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/storage/dataset"
+	"github.com/mrctl/mrctl/worker/mapside"
+	"github.com/mrctl/mrctl/worker/pluginhost"
+	"github.com/mrctl/mrctl/worker/suspect"
+)
+
+// mapAttempt is a map attempt that outlives its plugin. All attempts of a job share a process, so when that dies nobody
+// knows by whose record:
+//
+//	with the others -> the process died  -> again, in a process of its own
+//	               \-> a panic, or hung  \-> it died there too: a record of this attempt is the cause
+//	                                      -> hunt: which? -> not allowed: the attempt fails and names it
+//	                                                      -> allowed: again, without it
+//
+// All that is one attempt to the leader, and costs it one failure at most. A task reads its split once for each of these
+// steps, and no more than mostHunts times in vain: each hunt must find something.
+type mapAttempt struct {
+	a     *Agent
+	at    *attempt
+	j     *job
+	split dataset.Split
+
+	alone  *ownPlugin          // nil: it runs with the others
+	stream *boundary.MapStream // of the last try
+	skip   []suspect.Found
+	hunts  int
+}
+
+// mostHunts bounds how often the records of a split are searched: what kills must not move from one to the next.
+const mostHunts = 8
+
+// runMap runs a map attempt. Its run stays in the job's scratch until the job is released.
+func (a *Agent) runMap(ctx context.Context, at *attempt, j *job) (outcome, error) {
+	split, err := a.plans.Split(ctx, j.id, int(at.id.Task))
+	if err != nil {
+		return outcome{}, err
+	}
+	at.total.Store(split.Bytes)
+	m := &mapAttempt{a: a, at: at, j: j, split: split}
+	defer m.close()
+	for {
+		out, err := m.try(ctx)
+		if err == nil {
+			return out, nil
+		}
+		if err := m.learn(ctx, err); err != nil {
+			return out, err
+		}
+	}
+}
+
+// learn makes of a failed try what the next must know. The error is that there is no next: the one given, or what was
+// found behind it.
+func (m *mapAttempt) learn(ctx context.Context, err error) error {
+	blame := suspect.Of(err)
+	allowed := m.j.spec.MaxBadRecords
+	log := m.a.log.With(zap.String("attempt", name(m.at.id)), zap.Error(err))
+	switch {
+	case blame == suspect.Nobody, m.a.cfg.InProcess != nil, m.a.base.Err() != nil, errors.Is(context.Cause(ctx), errStopped):
+		return err
+	case blame == suspect.Somebody && m.alone == nil:
+		log.Info("the plugin died; tried again in a process of its own")
+		return m.startAlone(ctx)
+	case allowed <= 0 && errors.As(err, new(*boundary.Failure)):
+		return err // it names its record
+	case m.hunts == mostHunts:
+		return fmt.Errorf("%w; it was %d records so far, and now another", err, len(m.skip))
+	}
+	m.hunts++
+	log.Info("the record that kills the plugin is searched")
+	hung := errors.As(err, new(*suspect.HungError))
+	if hung && m.alone == nil {
+		m.endShared()
+	}
+	found, unsure, huntErr := m.hunt(ctx, max(1, int(min(allowed, 1<<30))+1-len(m.skip)), m.stream.Done())
+	if huntErr != nil {
+		return huntErr
+	}
+	if len(found) == 0 {
+		if unsure > 0 {
+			return fmt.Errorf("%w; %d records do that together, but none of them alone", err, unsure)
+		}
+		return fmt.Errorf("%w; none of its records does that when it is tried alone", err)
+	}
+	if allowed <= 0 {
+		b := found[0].Bad
+		return errs.New(errs.Invalid, "map %s at byte %d: this record alone kills the plugin (--max-bad-records N sets such aside): %s",
+			b.Object, b.Offset, b.Error)
+	}
+	m.skip = merge(m.skip, found)
+	if b := m.skip[0].Bad; int64(len(m.skip)) > allowed {
+		return errs.New(errs.Invalid, "%d bad records, %d are allowed (--max-bad-records); one is %s at byte %d: %s",
+			len(m.skip), allowed, b.Object, b.Offset, b.Error)
+	}
+	return m.startAlone(ctx)
+}
+
+// merge puts together what was found, by ordinal.
+func merge(a, b []suspect.Found) []suspect.Found {
+	out := make([]suspect.Found, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].Ordinal < b[0].Ordinal {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+// hunt searches the records that kill, from the one that the plugin said last that it was done with.
+func (m *mapAttempt) hunt(ctx context.Context, most int, from uint64) ([]suspect.Found, int, error) {
+	r, err := m.open(ctx, dataset.Options{Batch: boundary.BatchSize, OnBad: func(string, int64, error) {}})
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = r.Close() }() // read only
+	return suspect.Hunt{
+		Next: r.Next, From: from, Skip: m.skip, Most: most, Limit: m.j.spec.RecordTimeout,
+		Open: func(ctx context.Context) (suspect.Stream, error) {
+			if err := m.startAlone(ctx); err != nil {
+				return nil, err
+			}
+			return m.alone.process.Map(ctx, &pluginv1.MapStart{Id: mapside.TaskID(m.at.id), Partitions: uint32(m.j.head.Partitions),
+				Memory: uint64(m.a.share() / 2), AckBatches: true})
+		},
+		Kill: func() error { return m.alone.process.Kill() },
+	}.Run(ctx)
+}
+
+// open starts reading the split, as the job wants it read.
+func (m *mapAttempt) open(ctx context.Context, o dataset.Options) (mapside.Records, error) {
+	stage := m.j.stage
+	o.Format, o.MaxRecord, o.Terminated = m.j.spec.InputFormat, m.a.maxRecord(m.j), stage.GetRawLines() || stage.GetIdentity()
+	o.ReadAhead = min(dataset.DefaultReadAhead, m.a.share()/8)
+	return dataset.Open(ctx, m.a.cfg.Resolver, m.split, o)
+}
+
+// startAlone makes sure that the attempt has a living process of its own.
+func (m *mapAttempt) startAlone(ctx context.Context) error {
+	if m.alone == nil {
+		m.alone = &ownPlugin{a: m.a, j: m.j, name: fmt.Sprintf("plugin-map-%d.%d", m.at.id.Task, m.at.id.Attempt)}
+	}
+	return m.alone.start(ctx)
+}
+
+// plugin gives the process that the attempt runs in.
+func (m *mapAttempt) plugin(ctx context.Context) (*pluginhost.Process, error) {
+	if m.alone == nil {
+		return m.a.plugin(ctx, m.j)
+	}
+	err := m.alone.start(ctx)
+	return m.alone.process, err
+}
+
+func (m *mapAttempt) close() {
+	m.stream.Close()
+	m.alone.close()
+}
+
+// endShared kills the process that the attempt shared and that does not come back from its record. The others go on in
+// processes of their own.
+func (m *mapAttempt) endShared() {
+	m.j.mu.Lock()
+	defer m.j.mu.Unlock()
+	if p := m.j.process; p != nil {
+		if err := p.Kill(); err != nil {
+			m.a.log.Warn("a plugin that hangs is not killed", zap.Error(err))
+		}
+	}
+}
