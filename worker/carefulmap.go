@@ -95,8 +95,11 @@ func (m *mapAttempt) learn(ctx context.Context, err error) error {
 		return fmt.Errorf("%w; none of its records does that when it is tried alone", err)
 	}
 	if allowed <= 0 {
-		b := found[0].Bad
-		return errs.New(errs.Invalid, "map %s at byte %d: this record alone kills the plugin (--max-bad-records N sets such aside): %s",
+		b, kind := found[0].Bad, errs.Invalid // another attempt would find the same
+		if found[0].Hung {
+			kind = errs.UserCode // or it is this machine that is slow
+		}
+		return errs.New(kind, "map %s at byte %d: this record alone kills the plugin (--max-bad-records N sets such aside): %s",
 			b.Object, b.Offset, b.Error)
 	}
 	m.skip = merge(m.skip, found)

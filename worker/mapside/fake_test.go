@@ -143,6 +143,8 @@ func (p *plugin) Counters() *pluginv1.Counters {
 	return &p.counts
 }
 
+func (p *plugin) Place(batch, row uint64) (string, int64, bool) { return "", 0, false }
+
 func (p *plugin) Where(batch, row uint64) string {
 	return fmt.Sprintf("input.txt at byte %d", batch*1000+row)
 }

@@ -85,13 +85,17 @@ func (p *Process) killed() bool {
 // ErrDied is in the error of every stream that a process had when it ended by itself, whichever of them it was that killed it.
 var ErrDied = errors.New("the process died")
 
-// Kill ends a process that does not come back from the job's own code. Its streams end as if it had died by itself; Close
-// is still due.
+// Kill ends a process that does not come back from the job's own code, and waits for its end. Its streams end as if it had
+// died by itself; Close is still due.
 func (p *Process) Kill() error {
 	if p.runner == nil || !p.runner.running() {
 		return nil
 	}
-	return p.runner.Kill(context.Background())
+	err := p.runner.Kill(context.Background())
+	if !p.exitsWithin(noticing) && err == nil {
+		err = errs.New(errs.Unavailable, "plugin %s was killed and has not ended within %v", p.name, noticing)
+	}
+	return err
 }
 
 // gone is called once, when the process has ended.

@@ -1,6 +1,7 @@
 package suspect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -38,6 +39,7 @@ type Hunt struct {
 // Found is a record that kills the plugin.
 type Found struct {
 	Ordinal uint64               // of the record in its split, from 0
+	Hung    bool                 // it does not come back; else it ends the process, or panics
 	Bad     *sessionv1.BadSample // its place, how it kills, and its beginning
 }
 
@@ -97,7 +99,10 @@ func (h *Hunt) stretches(first uint64, n int) (out []stretch) {
 func describe(b *rows.Records, row int, first uint64, d *death) Found {
 	object, off, _ := b.Where(row)
 	rec := b.Data[b.Off[row]:b.Off[row+1]]
-	return Found{Ordinal: first + uint64(row), Bad: &sessionv1.BadSample{
+	if line, ok := bytes.CutSuffix(rec, []byte{'\n'}); ok && b.Terminated {
+		rec = bytes.TrimSuffix(line, []byte{'\r'})
+	}
+	return Found{Ordinal: first + uint64(row), Hung: errors.As(d.why, new(*HungError)), Bad: &sessionv1.BadSample{
 		Object: object, Offset: uint64(off), Error: clip(d.why.Error()), Record: append([]byte(nil), rec[:min(len(rec), recordKept)]...),
 	}}
 }
