@@ -63,8 +63,12 @@ func some(line int, _ int64, _, lines int) bool { return line == 3 || line == li
 
 func (s spoilt) run(t *testing.T, ctx context.Context, max int, out string, how string) (code int, stdout, stderr string) {
 	t.Helper()
-	r := mrctl(t, ctx, "run", plugin(t, "misbehave"), s.path, "-o", out, "--json", "--split-size", strconv.Itoa(splitSize), "--partitions", "2",
-		"--max-bad-records", strconv.Itoa(max), "--record-timeout", "400ms", "--max-attempts", "2", "--", "-how", how)
+	args := []string{"run", plugin(t, "misbehave"), s.path, "-o", out, "--json", "--split-size", strconv.Itoa(splitSize), "--partitions", "2",
+		"--max-bad-records", strconv.Itoa(max), "--max-attempts", "2"}
+	if how == "spin" {
+		args = append(args, "--record-timeout", "1s")
+	}
+	r := mrctl(t, ctx, append(args, "--", "-how", how)...)
 	return r.Code, r.Out, r.Err
 }
 

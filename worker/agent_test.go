@@ -402,6 +402,7 @@ func TestClassify(t *testing.T) {
 		{stopped, &shuffle.MissingError{}, sessionv1.Report_OUTCOME_STOPPED},
 		{stopped, errs.New(errs.UserCode, "x"), sessionv1.Report_OUTCOME_STOPPED},
 		{ending, errs.New(errs.UserCode, "x"), sessionv1.Report_OUTCOME_LOST},
+		{t.Context(), errs.E(errs.UserCode, "", "", errDiedInCompany), sessionv1.Report_OUTCOME_LOST},
 	} {
 		r := &sessionv1.Report{Id: mapID("j", 0, 0)}
 		classify(x.ctx, r, x.err)

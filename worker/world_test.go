@@ -65,6 +65,8 @@ type world struct {
 	out   storage.Store
 	files *slowFiles
 	dir   string
+	// maxBad is how many bad records the jobs allow.
+	maxBad int64
 }
 
 func newWorld(t *testing.T) *world {
@@ -197,7 +199,7 @@ func (w *world) job(args []string, texts ...string) string {
 	}
 	rec := ledger.Job{V: ledger.JobV, ID: id, Epoch: 1, Nonce: ledger.NewNonce(), Seq: 1, Claims: 1, Phase: ledger.Running,
 		Spec: spec.Job{Name: "wc", Plugins: map[string]string{runtime.GOOS + "/" + runtime.GOARCH: w.plugin()}, Args: args, Stage: stage,
-			Inputs: []string{"/in"}, Output: "/out"}}
+			Inputs: []string{"/in"}, Output: "/out", MaxBadRecords: w.maxBad}}
 	body, err := json.Marshal(rec)
 	if err == nil {
 		_, err = w.store.PutIf(w.ctx, ledger.JobKey(id), body, "")
