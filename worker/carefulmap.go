@@ -10,6 +10,7 @@ import (
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/rows"
 	"github.com/mrctl/mrctl/storage/dataset"
 	"github.com/mrctl/mrctl/worker/mapside"
 	"github.com/mrctl/mrctl/worker/pluginhost"
@@ -36,7 +37,14 @@ type mapAttempt struct {
 	stream *boundary.MapStream // of the last try
 	skip   []suspect.Found
 	hunts  int
+	before int64 // records of the tries and hunts before
 }
+
+// progress tells how far the try or hunt under way is. Records only grow, so that the leader sees that the attempt moves.
+func (m *mapAttempt) progress(records, bytes int64) { m.at.progress(m.before+records, bytes) }
+
+// again begins the count of the next try or hunt.
+func (m *mapAttempt) again() { m.before = m.at.records.Load() }
 
 // mostHunts bounds how often the records of a split are searched: what kills must not move from one to the next.
 const mostHunts = 8
@@ -130,8 +138,18 @@ func (m *mapAttempt) hunt(ctx context.Context, most int, from uint64) ([]suspect
 		return nil, 0, err
 	}
 	defer func() { _ = r.Close() }() // read only
+	m.again()
+	records := 0
+	next := func(ctx context.Context) (*rows.Records, error) {
+		m.progress(int64(records), r.Read())
+		b, err := r.Next(ctx)
+		if err == nil {
+			records += b.Len()
+		}
+		return b, err
+	}
 	return suspect.Hunt{
-		Next: r.Next, From: from, Skip: m.skip, Most: most, Limit: m.j.spec.RecordTimeout,
+		Next: next, From: from, Skip: m.skip, Most: most, Limit: m.j.spec.RecordTimeout,
 		Open: func(ctx context.Context) (suspect.Stream, error) {
 			if err := m.startAlone(ctx); err != nil {
 				return nil, err

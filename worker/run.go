@@ -43,6 +43,7 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 	a, at, j := m.a, m.at, m.j
 	m.stream.Close() // of the try before
 	m.stream = nil
+	m.again()
 	deps := mapside.Deps{
 		Open: func(ctx context.Context, buffer func(n int) *rows.Records, bad func(string, int64, error)) (mapside.Records, error) {
 			return m.open(ctx, dataset.Options{Buffer: buffer, OnBad: bad, Batch: m.stream.Batch()})
@@ -55,7 +56,7 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 			m.stream, err = p.Map(ctx, start)
 			return m.stream, err
 		},
-		Log: a.log, Progress: at.progress,
+		Log: a.log, Progress: m.progress,
 	}
 	var letters *deadLetters
 	if j.spec.MaxBadRecords > 0 {
