@@ -121,7 +121,11 @@ func resultText(s *controlv1.JobStatus) string {
 	for _, p := range s.Parts {
 		rows, bytes = rows+p.Rows, bytes+p.Bytes
 	}
-	return fmt.Sprintf("%s in %s, %s", count(rows, "row"), count(uint64(len(s.Parts)), "part"), showSize(bytes))
+	text := fmt.Sprintf("%s in %s, %s", count(rows, "row"), count(uint64(len(s.Parts)), "part"), showSize(bytes))
+	if n := s.Counters["map.bad_records"]; n > 0 {
+		text = count(uint64(n), "bad record") + " set aside; " + text
+	}
+	return text
 }
 
 func count(n uint64, what string) string {
