@@ -14,7 +14,6 @@ type deadly struct {
 	panics bool
 	tries  int
 	deaths int
-	seen   map[int]int // how often each row was tried
 }
 
 func (p *deadly) try(lo, hi int) (*death, error) {
