@@ -36,7 +36,12 @@ type cluster struct {
 }
 
 // openCluster opens the store named by --store, which has to be given.
-func openCluster(c *cli.Context) (*cluster, error) {
+func openCluster(c *cli.Context) (*cluster, error) { return openWith(c, 0) }
+
+// openServed is openCluster for a process of the cluster.
+func openServed(c *cli.Context) (*cluster, error) { return openWith(c, serverPatience) }
+
+func openWith(c *cli.Context, patience time.Duration) (*cluster, error) {
 	uri := c.String(flagStore)
 	if uri == "" {
 		return nil, next(errs.New(errs.Invalid, "%s: which cluster?", c.Command.Name),
@@ -46,7 +51,7 @@ func openCluster(c *cli.Context) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl, err := openStore(c, uri)
+	cl, err := openPatient(c, uri, patience)
 	if err != nil {
 		return nil, err
 	}
@@ -55,12 +60,14 @@ func openCluster(c *cli.Context) (*cluster, error) {
 }
 
 // openStore opens a store by its URI. Who leads there is reached in plain text, as for a run of one's own.
-func openStore(c *cli.Context, uri string) (*cluster, error) {
+func openStore(c *cli.Context, uri string) (*cluster, error) { return openPatient(c, uri, 0) }
+
+func openPatient(c *cli.Context, uri string, patience time.Duration) (*cluster, error) {
 	uri, err := absolute(uri)
 	if err != nil {
 		return nil, err
 	}
-	resolver, err := resolverOf(c)
+	resolver, err := resolverOf(c, patience)
 	if err != nil {
 		return nil, err
 	}

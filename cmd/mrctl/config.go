@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,8 +14,13 @@ import (
 	"github.com/mrctl/mrctl/storage/output"
 )
 
-// resolverOf says how buckets and folders are reached, by --config and --s3-endpoint.
-func resolverOf(c *cli.Context) (*locate.Resolver, error) {
+// serverPatience is how long a process of the cluster waits out an outage of a store before it gives up what it is at. A
+// person at a terminal wants to know sooner: clients have what the store's zero value says.
+const serverPatience = time.Minute
+
+// resolverOf says how buckets and folders are reached, by --config and --s3-endpoint, and for how long outages are waited
+// out; 0: as is right for a person.
+func resolverOf(c *cli.Context, patience time.Duration) (*locate.Resolver, error) {
 	cfg, err := locate.Load(c.String(flagConfig))
 	if err != nil {
 		return nil, err
@@ -22,6 +28,7 @@ func resolverOf(c *cli.Context) (*locate.Resolver, error) {
 	if given := c.String(flagEndpoint); given != "" {
 		cfg.S3Endpoint = given
 	}
+	cfg.Patience = patience
 	return locate.New(cfg)
 }
 

@@ -189,7 +189,7 @@ func (p *program) newRoom(c *cli.Context, id string) (*room, error) {
 	if r.unlock, err = own.lock(); err != nil {
 		return nil, err
 	}
-	resolver, err := resolverOf(c)
+	resolver, err := resolverOf(c, serverPatience)
 	if err != nil {
 		return nil, err
 	}

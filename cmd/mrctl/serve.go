@@ -101,7 +101,7 @@ func (p *program) serve(c *cli.Context, coordinator, worker bool) (err error) {
 	if err != nil {
 		return err
 	}
-	cl, err := openCluster(c)
+	cl, err := openServed(c)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,10 @@ type onceKey struct{}
 // Once marks a context as that of a caller who repeats the call himself: whoever is called tries once.
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
+// Anew takes the mark of Once away, for what outlives the call: a body that is read when its caller has long stopped
+// repeating the opening of it.
+func Anew(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, nil) }
+
 // IsOnce tells whether a context is so marked.
 func IsOnce(ctx context.Context) bool { return ctx.Value(onceKey{}) != nil }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -22,6 +23,8 @@ type Config struct {
 	S3Endpoint string `yaml:"-"`
 	// NoSync is for the folders that Store gives: see local.Options.
 	NoSync bool `yaml:"-"`
+	// Patience is how long an outage of a server is waited out: see s3.Options.
+	Patience time.Duration `yaml:"-"`
 	// Getenv stands in for os.Getenv if set. Credentials are looked for in the real environment anyway.
 	Getenv func(string) string `yaml:"-"`
 }

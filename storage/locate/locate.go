@@ -141,6 +141,12 @@ func (r *Resolver) client(bucket string) (*s3.Client, error) {
 
 // options says how to reach a bucket.
 func (r *Resolver) options(bucket string) s3.Options {
+	opts := r.server(bucket)
+	opts.Patience = r.cfg.Patience
+	return opts
+}
+
+func (r *Resolver) server(bucket string) s3.Options {
 	region := cmp.Or(r.cfg.Getenv("AWS_REGION"), r.cfg.Getenv("AWS_DEFAULT_REGION"))
 	for _, e := range r.cfg.Endpoints {
 		if ok, err := path.Match(e.Buckets, bucket); err == nil && ok {

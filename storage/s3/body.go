@@ -51,7 +51,8 @@ func (c *Client) open(ctx context.Context, bucket, name string, off, n int64, wa
 	}
 	var body io.ReadCloser
 	var o minio.ObjectInfo
-	err := again.Do(ctx, tries, func() (err error) {
+	policy := c.policy(bucket, bulk)
+	err := policy.Do(ctx, func(ctx context.Context) (err error) {
 		body, o, err = c.request(ctx, bucket, name, off, n, want)
 		return err
 	})
@@ -65,7 +66,7 @@ func (c *Client) open(ctx context.Context, bucket, name string, off, n int64, wa
 	if n > 0 {
 		left = min(n, left)
 	}
-	return again.NewReader(ctx, body, off, left, tries, func(off, n int64) (io.ReadCloser, error) {
+	return again.NewReader(ctx, body, off, left, policy, func(ctx context.Context, off, n int64) (io.ReadCloser, error) {
 		body, _, err := c.request(ctx, bucket, name, off, n, o.ETag)
 		return body, err
 	}), o, nil

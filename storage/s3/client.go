@@ -3,7 +3,7 @@
 // It goes round these traps of the protocol and of the client library:
 //
 //   - A library that sends a write again by itself turns a win whose reply was lost into a refusal, so the library
-//     tries everything once. Reads and parts, which are idempotent, are tried again here.
+//     tries everything once. What is idempotent is tried again here (again.go), and nowhere below.
 //   - The library drops the condition of an upload in parts, so records are one PUT, and streams are assembled here:
 //     Create opens an upload in parts, Stage leaves it open, Publish completes it under If-None-Match.
 //   - A refused completion says nothing about who won, so each upload carries an id in its metadata and the winner is
@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -29,6 +30,7 @@ import (
 	"github.com/minio/minio-go/v7"
 
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/retry"
 )
 
 // Options say how to reach a server. The zero value is AWS with the credentials of environment, files or instance.
@@ -46,15 +48,18 @@ type Options struct {
 	PartSize int
 	// Timeout bounds each try of a request that moves no bulk data. Zero means 10 s.
 	Timeout time.Duration
+	// Patience is how long what may be repeated is tried in all, at an outage of the server. Zero means 3 s, which is for
+	// people who wait; servers wait longer.
+	Patience time.Duration
 }
 
 const (
 	minPart    = 5 << 20
 	maxParts   = 10_000
 	slowest    = 100 << 10 // bytes a second below which a transfer counts as stuck
-	tries      = 5         // of what is idempotent
 	defaultPt  = 8 << 20
 	defaultTmo = 10 * time.Second
+	defaultPat = 3 * time.Second
 )
 
 // Client is a connection to a server, shared by the stores and sources on its buckets.
@@ -65,6 +70,9 @@ type Client struct {
 	data       minio.Core
 	transports []*http.Transport
 	versions   atomic.Int32 // what versions are on this server: see sums.go
+
+	mu    sync.Mutex
+	gates map[place]*retry.Gate // guarded by mu
 }
 
 // NewClient makes a client. It sends nothing.
@@ -81,11 +89,14 @@ func newClient(opts Options, wrap func(http.RoundTripper) http.RoundTripper) (*C
 	if opts.Timeout == 0 {
 		opts.Timeout = defaultTmo
 	}
+	if opts.Patience == 0 {
+		opts.Patience = defaultPat
+	}
 	host, secure, err := endpoint(opts.Endpoint)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{opts: opts, region: opts.Region}
+	c := &Client{opts: opts, region: opts.Region, gates: map[place]*retry.Gate{}}
 	if c.region == "" && opts.Endpoint != "" {
 		c.region = "us-east-1"
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/storage"
-	"github.com/mrctl/mrctl/storage/internal/again"
 	"github.com/mrctl/mrctl/storage/internal/token"
 )
 
@@ -29,7 +28,7 @@ func (s *Store) Publish(ctx context.Context, t storage.Token) (storage.Info, err
 		return storage.Info{}, storage.Fail("publish", g.Key, err)
 	}
 	var info storage.Info
-	err = again.Do(ctx, tries, func() (err error) {
+	err = s.c.policy(s.bucket, bulk).Do(ctx, func(ctx context.Context) (err error) {
 		info, err = s.publish(ctx, g)
 		return err
 	})
@@ -88,7 +87,7 @@ func (s *Store) Discard(ctx context.Context, t storage.Token) error {
 		err = check(ctx, g.Key)
 	}
 	if err == nil {
-		err = s.abort(ctx, g.Key, g.Upload)
+		err = s.c.policy(s.bucket, records).Do(ctx, func(ctx context.Context) error { return s.abort(ctx, g.Key, g.Upload) })
 	}
 	return storage.Fail("discard", g.Key, err)
 }
@@ -111,7 +110,7 @@ func (s *Store) PendingOf(ctx context.Context, key string) ([]storage.Pending, e
 	var found []storage.Pending
 	for keyMarker, uploadMarker := "", ""; ; {
 		var page minio.ListMultipartUploadsResult
-		err := again.Do(ctx, tries, func() (err error) {
+		err := s.c.policy(s.bucket, records).Do(ctx, func(ctx context.Context) (err error) {
 			try, stop := s.c.short(ctx)
 			defer stop()
 			page, err = s.c.records.ListMultipartUploads(try, s.bucket, s.prefix+key, keyMarker, uploadMarker, "", 1000)

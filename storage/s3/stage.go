@@ -13,7 +13,6 @@ import (
 
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/storage"
-	"github.com/mrctl/mrctl/storage/internal/again"
 	"github.com/mrctl/mrctl/storage/internal/token"
 )
 
@@ -49,7 +48,7 @@ func (s *Store) Create(ctx context.Context, key string, meta map[string]string) 
 	}
 	opts.UserMetadata["x-amz-meta-"+tokenMeta] = w.staged.ID
 	// A try whose reply is lost leaves an upload that nobody knows: for gc.
-	err = again.Do(ctx, tries, func() (err error) {
+	err = s.c.policy(s.bucket, bulk).Do(ctx, func(ctx context.Context) (err error) {
 		try, stop := s.c.short(ctx)
 		defer stop()
 		w.staged.Upload, err = s.c.data.NewMultipartUpload(try, s.bucket, s.prefix+key, opts)
@@ -139,7 +138,7 @@ func (w *writer) settle() error {
 
 func (w *writer) upload(ctx context.Context, number int, body []byte) error {
 	p := &w.staged.Parts[number-1] // nobody else touches Parts until wait has returned
-	return again.Do(ctx, tries, func() error {
+	return w.s.c.policy(w.s.bucket, bulk).Do(ctx, func(ctx context.Context) error {
 		try, stop := w.s.c.bulk(ctx, int64(len(body)))
 		defer stop()
 		got, err := w.s.c.data.PutObjectPart(try, w.s.bucket, w.s.prefix+w.staged.Key, w.staged.Upload, number,

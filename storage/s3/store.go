@@ -13,7 +13,6 @@ import (
 
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/storage"
-	"github.com/mrctl/mrctl/storage/internal/again"
 )
 
 // Store is a bucket below a prefix.
@@ -40,7 +39,7 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, storage.Info, erro
 	var info storage.Info
 	err := check(ctx, key)
 	if err == nil {
-		err = again.Do(ctx, tries, func() error {
+		err = s.c.policy(s.bucket, records).Do(ctx, func(ctx context.Context) error {
 			return s.c.whole(func() (_ []byte, etag string, err error) {
 				body, info, err = s.get(ctx, key)
 				return body, string(info.Version), err
@@ -85,7 +84,7 @@ func (s *Store) stat(ctx context.Context, key string) (minio.ObjectInfo, error) 
 }
 
 func (c *Client) stat(ctx context.Context, bucket, name string) (o minio.ObjectInfo, err error) {
-	err = again.Do(ctx, tries, func() error {
+	err = c.policy(bucket, records).Do(ctx, func(ctx context.Context) error {
 		try, stop := c.short(ctx)
 		defer stop()
 		o, err = c.records.StatObject(try, bucket, name, minio.StatObjectOptions{})
@@ -147,13 +146,16 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := check(ctx, key); err != nil {
 		return storage.Fail("delete", key, err)
 	}
-	try, stop := s.c.short(ctx)
-	defer stop()
-	err := s.c.records.RemoveObject(try, s.bucket, s.prefix+key, minio.RemoveObjectOptions{})
-	if isCode(err, minio.NoSuchKey) {
-		err = nil
-	}
-	return storage.Fail("delete", key, writeError(try, err))
+	err := s.c.policy(s.bucket, records).Do(ctx, func(ctx context.Context) error {
+		try, stop := s.c.short(ctx)
+		defer stop()
+		err := s.c.records.RemoveObject(try, s.bucket, s.prefix+key, minio.RemoveObjectOptions{})
+		if isCode(err, minio.NoSuchKey) {
+			err = nil
+		}
+		return writeError(try, err)
+	})
+	return storage.Fail("delete", key, err)
 }
 
 // List implements storage.Store.
@@ -164,16 +166,16 @@ func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[storag
 // list yields the keys of a bucket, without root, that begin with prefix and come after after.
 func (c *Client) list(ctx context.Context, bucket, root, prefix, after string) iter.Seq2[storage.Info, error] {
 	return func(yield func(storage.Info, error) bool) {
-		for tried, last := 0, after; ; {
+		// Its waits are those of the gate's budget, but it does not pass through: whoever lists may call meanwhile.
+		for series, last := c.policy(bucket, records).Begin(), after; ; {
 			got, done, err := c.listOnce(ctx, bucket, root, prefix, &last, yield)
 			if done {
 				return
 			}
 			if got {
-				tried = 0
+				series.Progress()
 			}
-			tried++
-			if err = again.Pause(ctx, tried, tries, err); err != nil {
+			if err = series.Wait(ctx, err); err != nil {
 				yield(storage.Info{}, storage.Fail("list", prefix, err))
 				return
 			}

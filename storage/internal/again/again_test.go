@@ -9,9 +9,9 @@ import (
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
-	"time"
 
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/retry"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/internal/again"
 )
@@ -25,7 +25,7 @@ func TestReaderGoesOnWhereItWasCut(t *testing.T) {
 			whole[i] = byte(i * 7)
 		}
 		rng := rand.New(rand.NewPCG(1, 2))
-		open := func(off, n int64) (io.ReadCloser, error) {
+		open := func(_ context.Context, off, n int64) (io.ReadCloser, error) {
 			switch rng.IntN(3) {
 			case 0:
 				return nil, errLost
@@ -37,7 +37,7 @@ func TestReaderGoesOnWhereItWasCut(t *testing.T) {
 			}
 		}
 		const off = 123
-		r := again.NewReader(t.Context(), io.NopCloser(bytes.NewReader(nil)), off, 90_000, 20, open)
+		r := again.NewReader(t.Context(), io.NopCloser(bytes.NewReader(nil)), off, 90_000, retry.Policy{Tries: 20}, open)
 		got, err := io.ReadAll(r)
 		if err != nil || !bytes.Equal(got, whole[off:off+90_000]) {
 			t.Fatalf("read %d bytes, %v", len(got), err)
@@ -52,7 +52,7 @@ func TestReaderGivesUp(t *testing.T) {
 			opens int
 		}{{errLost, 4}, {errors.New("reset"), 4}, {storage.Fail("open", "k", storage.ErrPrecondition), 1}} {
 			opens := 0
-			r := again.NewReader(t.Context(), io.NopCloser(bytes.NewReader([]byte("ab"))), 0, 10, 5, func(off, n int64) (io.ReadCloser, error) {
+			r := again.NewReader(t.Context(), io.NopCloser(bytes.NewReader([]byte("ab"))), 0, 10, retry.Policy{Tries: 5}, func(_ context.Context, off, n int64) (io.ReadCloser, error) {
 				if opens++; off != 2 || n != 8 {
 					t.Errorf("opened at %d for %d bytes", off, n)
 				}
@@ -65,22 +65,25 @@ func TestReaderGivesUp(t *testing.T) {
 	})
 }
 
-func TestDo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for _, c := range []struct {
-			err   error
-			calls int
-		}{{nil, 1}, {errLost, 4}, {storage.Unknown(errors.New("x")), 4}, {storage.ErrPrecondition, 1}, {errors.New("x"), 1}} {
-			calls := 0
-			err := again.Do(t.Context(), 4, func() error { calls++; return c.err })
-			if err != c.err || calls != c.calls {
-				t.Errorf("Do gave %v after %d calls, want %v after %d", err, calls, c.err, c.calls)
-			}
+func TestWorth(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{{errLost, true}, {storage.Unknown(errors.New("x")), true}, {storage.ErrPrecondition, false}, {storage.ErrNotExist, false}, {errors.New("x"), false}} {
+		if got := again.Worth(c.err); got != c.want {
+			t.Errorf("Worth(%v) = %v", c.err, got)
 		}
-		ctx, stop := context.WithTimeout(t.Context(), time.Second)
-		defer stop()
-		if err := again.Do(ctx, 1_000_000, func() error { return errLost }); !errors.Is(err, errLost) || ctx.Err() == nil {
-			t.Errorf("Do until the context ends gave %v", err)
+	}
+}
+
+// Whoever opened the body may have been repeated by his caller; reading on is the reader's own business.
+func TestReaderGoesOnForACallerWhoRepeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := again.NewReader(retry.Once(t.Context()), io.NopCloser(bytes.NewReader([]byte("ab"))), 0, 4, retry.Policy{Tries: 3}, func(context.Context, int64, int64) (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader([]byte("cd"))), nil
+		})
+		if got, err := io.ReadAll(r); string(got) != "abcd" || err != nil {
+			t.Errorf("read %q, %v", got, err)
 		}
 	})
 }

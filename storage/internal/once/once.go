@@ -8,11 +8,14 @@ import (
 	"io"
 
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/retry"
 	"github.com/mrctl/mrctl/storage"
 )
 
 // Tries bounds how often a write is tried whose outcome stays unknown.
 const Tries = 4
+
+var policy = retry.Policy{Tries: Tries, Worth: func(err error) bool { return errors.Is(err, storage.ErrUnknown) }}
 
 // Create creates key with body. Where something is there already, it returns that, unless it is just this body; there
 // nil means that body lies at key now. Bodies larger than a record travel as a stream.
@@ -21,7 +24,7 @@ func Create(ctx context.Context, store storage.Store, key string, body []byte) (
 	if len(body) > storage.MaxRecord {
 		write = stream
 	}
-	err = Again(ctx, func() error { return write(ctx, store, key, body) })
+	err = Again(ctx, func(ctx context.Context) error { return write(ctx, store, key, body) })
 	if !errors.Is(err, storage.ErrPrecondition) {
 		return nil, err
 	}
@@ -43,13 +46,8 @@ func Read(ctx context.Context, store storage.Store, key string) ([]byte, error) 
 }
 
 // Again repeats an idempotent write while its outcome is unknown, a few times.
-func Again(ctx context.Context, write func() error) (err error) {
-	for range Tries {
-		if err = write(); !errors.Is(err, storage.ErrUnknown) || ctx.Err() != nil {
-			break
-		}
-	}
-	return err
+func Again(ctx context.Context, write func(context.Context) error) error {
+	return policy.Do(ctx, write)
 }
 
 func put(ctx context.Context, store storage.Store, key string, body []byte) error {

@@ -2,6 +2,7 @@ package once
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"testing"
 
@@ -36,7 +37,7 @@ func TestCreate(t *testing.T) {
 
 func TestAgainGivesUp(t *testing.T) {
 	n := 0
-	err := Again(t.Context(), func() error { n++; return storage.ErrUnknown })
+	err := Again(t.Context(), func(context.Context) error { n++; return storage.ErrUnknown })
 	if !errors.Is(err, storage.ErrUnknown) || n != Tries {
 		t.Errorf("%d tries, %v", n, err)
 	}
