@@ -75,7 +75,7 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 		if errors.As(err, &lost) {
 			return l.recommit(ctx, j, winners, lost)
 		}
-		return err
+		return refused(err)
 	}
 	if err := l.publishBad(ctx, rec, winners, out); err != nil {
 		return err
@@ -88,7 +88,7 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 		parts = append(parts, *w.Part)
 	}
 	if err := output.Succeed(ctx, out, manifest); err != nil {
-		return err
+		return refused(err)
 	}
 	l.saveHistory(ctx, j)
 	err = j.update(ctx, func(r *ledger.Job) {
@@ -100,6 +100,15 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 	}
 	l.post(func() { l.finish(j, sched.Committed{Job: j.id}) })
 	return nil
+}
+
+// refused is an error of the output's store once the job is committing. What the store does not allow now (errs.Invalid)
+// it did allow when the parts were staged, and may again: that is no reason to lose the work.
+func refused(err error) error {
+	if errs.Is(err, errs.Invalid) {
+		return errs.E(errs.Unavailable, "", "", err)
+	}
+	return err
 }
 
 // complete holds the winners, in order of their tasks, against the partitions of the plan: a part too few would be rows

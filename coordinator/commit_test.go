@@ -1,7 +1,9 @@
 package coordinator
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	controlv1 "github.com/mrctl/mrctl/api/control/v1"
@@ -147,6 +149,38 @@ func TestCommitInTrouble(t *testing.T) {
 			trouble.lift()
 			if st := s.end(c, id); st.Phase != controlv1.JobStatus_PHASE_DONE {
 				t.Errorf("the job ended as %v", st)
+			}
+		})
+	}
+}
+
+// TestBlockedCommit: an output that may not be written to any more keeps its job committing, and the job says why for as
+// long as that lasts. Nothing is lost, and nothing is run again.
+func TestBlockedCommit(t *testing.T) {
+	for name, err := range map[string]error{
+		"forbidden":   errs.New(errs.Invalid, "Access Denied (403)"),
+		"unavailable": errs.New(errs.Unavailable, "Access Denied for now"),
+		"unkind":      errors.New("Access Denied: permission denied"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t)
+			s := c.lead()
+			w := c.worker(s, "w", 2)
+			id := s.submit(c, c.job(1, 1))
+			trouble := c.out.fail("publish", "", err)
+			defer trouble.lift()
+			w.maps(1)
+			w.reduces(1)
+			for range 2 {
+				await(c, "a try to publish", trouble.reached)
+			}
+			c.until("it to be seen", func() bool { return strings.Contains(s.status(c, id).Blocked, "Access Denied") })
+			if st := s.status(c, id); st.Phase != controlv1.JobStatus_PHASE_COMMITTING || st.Error != "" {
+				t.Errorf("it stands as %v", st)
+			}
+			trouble.lift()
+			if st := s.end(c, id); st.Phase != controlv1.JobStatus_PHASE_DONE || st.Blocked != "" || st.AttemptsFailed+st.AttemptsLost != 0 {
+				t.Errorf("it ended as %v", st)
 			}
 		})
 	}

@@ -35,6 +35,8 @@ type job struct {
 	counted bool // the counters of the maps are recorded
 	// awaitUntil is how long workers that hold something of the job are waited for, from its admission on.
 	awaitUntil time.Time
+	// blocked are the steps that have to be tried again, and why.
+	blocked map[string]string
 	// cancelled is why the job is to end before it was admitted; empty: it is not.
 	cancelled string
 }
@@ -86,6 +88,9 @@ var phases = map[ledger.Phase]controlv1.JobStatus_Phase{
 // status is a snapshot for people. Called in the loop only.
 func (l *leader) status(j *job) *controlv1.JobStatus {
 	st := recordStatus(j.chain.Job())
+	if !j.over {
+		st.Blocked = j.blockedText()
+	}
 	view, ok := l.sched.View(j.id)
 	if !ok {
 		return st

@@ -14,6 +14,7 @@ import (
 	"github.com/mrctl/mrctl/coordinator/records"
 	"github.com/mrctl/mrctl/coordinator/sched"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/retry"
 )
 
 // leader is one leadership. Everything below posts is owned by the goroutine of loop; other goroutines reach it only by
@@ -174,26 +175,26 @@ func (l *leader) carryOut(effect sched.Effect) {
 }
 
 // spawn runs slow work for a job beside the loop. Being fenced ends the leadership. Any other failure of the store is
-// tried again with growing pauses for as long as the leadership lasts: the steps are made to be repeated.
+// tried again with growing pauses for as long as the leadership lasts: the steps are made to be repeated. The job says
+// meanwhile what holds it up.
 func (l *leader) spawn(j *job, what string, work func(context.Context) error) {
 	l.group.Go(func() error {
-		pause := 200 * time.Millisecond
-		for {
-			err := work(l.ended)
+		ctx := retry.ForJob(l.ended, string(j.id))
+		for series := steps.Begin(); ; {
+			err := work(ctx)
 			switch {
 			case err == nil || l.ended.Err() != nil:
+				l.post(func() { j.unblocked(what) })
 				return nil
 			case errs.Is(err, errs.Fenced):
 				l.end(err)
 				return nil
 			}
-			l.log.Warn("trying again: "+what, zap.String("job", string(j.id)), zap.Error(err), zap.Duration("in", pause))
-			select {
-			case <-time.After(pause):
-			case <-l.ended.Done():
+			l.log.Warn("trying again: "+what, zap.String("job", string(j.id)), zap.Error(err))
+			l.post(func() { j.blockedBy(what, err) })
+			if series.Wait(l.ended, err) != nil {
 				return nil
 			}
-			pause = min(2*pause, 10*time.Second)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/retry"
 	"github.com/mrctl/mrctl/worker/reduceside"
 	"github.com/mrctl/mrctl/worker/shuffle"
 )
@@ -46,7 +47,7 @@ func (a *Agent) start(order *sessionv1.Start) {
 	if _, known := a.attempts[k]; known || a.reports[k] != nil || a.base.Err() != nil {
 		return
 	}
-	ctx, stop := context.WithCancelCause(a.base)
+	ctx, stop := context.WithCancelCause(retry.ForJob(a.base, order.Id.GetJob()))
 	at := &attempt{id: order.Id, order: order, stop: stop, began: time.Now(), ended: make(chan struct{}),
 		sources: reduceside.NewSources(int(order.Maps))}
 	_ = at.sources.Add(order.Sources, nil) // the attempt ends with what is wrong with them

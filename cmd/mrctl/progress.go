@@ -90,7 +90,7 @@ func (*lineProgress) end() {}
 
 // progressText is how a job stands in one line.
 func progressText(s *controlv1.JobStatus) string {
-	parts := []string{phaseName(s.Phase)}
+	parts := []string{phaseCell(s)}
 	for _, st := range s.Stages {
 		if st.Tasks == 0 {
 			continue // not planned yet
@@ -116,7 +116,7 @@ func progressText(s *controlv1.JobStatus) string {
 // noteworthy picks the events that tell people of trouble; the others are for --json.
 func noteworthy(e *controlv1.Event) bool {
 	switch e.Kind {
-	case "attempt-failed", "attempt-lost", "worker-lost":
+	case "attempt-failed", "attempt-lost", "worker-lost", "job-blocked":
 		return true
 	}
 	return false // that the job failed is said at the end

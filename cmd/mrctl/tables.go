@@ -24,10 +24,18 @@ func printJobs(w io.Writer, jobs []*controlv1.JobStatus, now time.Time) error {
 		if output == "" {
 			output = "-"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Id, s.Name, phaseName(s.Phase), stageCell(s, "map"),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Id, s.Name, phaseCell(s), stageCell(s, "map"),
 			stageCell(s, "reduce"), showTime(moment(s.SubmittedUnixNanos)), tookCell(s, now), output)
 	}
 	return t.Flush()
+}
+
+// phaseCell is a job's phase, marked where something holds it up; mrctl status says what.
+func phaseCell(s *controlv1.JobStatus) string {
+	if s.Blocked != "" {
+		return phaseName(s.Phase) + " (blocked)"
+	}
+	return phaseName(s.Phase)
 }
 
 func stageCell(s *controlv1.JobStatus, name string) string {
@@ -60,6 +68,9 @@ func printStatus(w io.Writer, s *controlv1.JobStatus, now time.Time) error {
 	line("phase", "%s", phaseName(s.Phase))
 	if s.Error != "" {
 		line("error", "%s", strings.ReplaceAll(strings.TrimRight(s.Error, "\n"), "\n", "\n\t"))
+	}
+	if s.Blocked != "" {
+		line("blocked", "%s; it is tried again until it succeeds", s.Blocked)
 	}
 	for _, warning := range s.Warnings {
 		line("warning", "%s", warning)

@@ -18,6 +18,7 @@ type jobView struct {
 	Phase          string           `json:"phase"` // queued, planning, running, committing, done, failed, cancelled
 	Error          string           `json:"error,omitempty"`
 	ErrorKind      string           `json:"error_kind,omitempty"`
+	Blocked        string           `json:"blocked,omitempty"` // what is tried again, and why
 	Output         string           `json:"output,omitempty"`
 	Submitted      time.Time        `json:"submitted,omitzero"`
 	Started        time.Time        `json:"started,omitzero"`
@@ -91,7 +92,7 @@ type leaderView struct {
 
 func viewJob(s *controlv1.JobStatus) jobView {
 	v := jobView{
-		ID: s.Id, Name: s.Name, Phase: phaseName(s.Phase), Error: s.Error, Output: s.Output,
+		ID: s.Id, Name: s.Name, Phase: phaseName(s.Phase), Error: s.Error, Blocked: s.Blocked, Output: s.Output,
 		Submitted: moment(s.SubmittedUnixNanos), Started: moment(s.StartedUnixNanos), Ended: moment(s.EndedUnixNanos),
 		Epoch: s.Epoch, Gen: s.Gen, Counters: s.Counters, AttemptsFailed: s.AttemptsFailed, AttemptsLost: s.AttemptsLost,
 		TasksKept: s.TasksKept, Warnings: s.Warnings,

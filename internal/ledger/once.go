@@ -10,6 +10,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/retry"
 	"github.com/mrctl/mrctl/storage"
 )
 
@@ -44,8 +45,9 @@ func CreateOnce(ctx context.Context, store storage.Store, key string, body []byt
 
 // Fetch reads a record, asking again until the store answers or ctx ends. Absent: storage.ErrNotExist.
 func Fetch(ctx context.Context, store storage.Store, key string) ([]byte, storage.Version, error) {
+	once := retry.Once(ctx) // the store is not to repeat below this
 	for try := 0; ; try++ {
-		body, v, err := get(ctx, store, key)
+		body, v, err := get(once, store, key)
 		if err == nil || final(err) {
 			return body, v, err
 		}

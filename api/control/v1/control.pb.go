@@ -458,6 +458,7 @@ type JobStatus struct {
 	TasksKept          uint64                 `protobuf:"varint,17,opt,name=tasks_kept,json=tasksKept,proto3" json:"tasks_kept,omitempty"` // finished before the present leader took over and not run again
 	Spec               []byte                 `protobuf:"bytes,18,opt,name=spec,proto3" json:"spec,omitempty"`                             // JSON of spec.Job
 	Gen                uint32                 `protobuf:"varint,19,opt,name=gen,proto3" json:"gen,omitempty"`
+	Blocked            string                 `protobuf:"bytes,20,opt,name=blocked,proto3" json:"blocked,omitempty"` // why a step that is tried again, such as publishing the output, has not succeeded; empty: nothing is
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -623,6 +624,13 @@ func (x *JobStatus) GetGen() uint32 {
 		return x.Gen
 	}
 	return 0
+}
+
+func (x *JobStatus) GetBlocked() string {
+	if x != nil {
+		return x.Blocked
+	}
+	return ""
 }
 
 type Part struct {
@@ -1577,7 +1585,7 @@ const file_api_control_v1_control_proto_rawDesc = "" +
 	"\x05after\x18\x02 \x01(\tR\x05after\x12\x1b\n" +
 	"\tlive_only\x18\x03 \x01(\bR\bliveOnly\"9\n" +
 	"\fListResponse\x12)\n" +
-	"\x04jobs\x18\x01 \x03(\v2\x15.control.v1.JobStatusR\x04jobs\"\xea\x06\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x15.control.v1.JobStatusR\x04jobs\"\x84\a\n" +
 	"\tJobStatus\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x121\n" +
@@ -1600,7 +1608,8 @@ const file_api_control_v1_control_proto_rawDesc = "" +
 	"\n" +
 	"tasks_kept\x18\x11 \x01(\x04R\ttasksKept\x12\x12\n" +
 	"\x04spec\x18\x12 \x01(\fR\x04spec\x12\x10\n" +
-	"\x03gen\x18\x13 \x01(\rR\x03gen\x1a;\n" +
+	"\x03gen\x18\x13 \x01(\rR\x03gen\x12\x18\n" +
+	"\ablocked\x18\x14 \x01(\tR\ablocked\x1a;\n" +
 	"\rCountersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x92\x01\n" +
