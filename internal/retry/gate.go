@@ -88,6 +88,39 @@ func (g *Gate) enter(ctx context.Context, patience time.Duration) (leave func(ve
 	}, nil
 }
 
+// Pass is a call that a gate has let through. The first thing it says of the place counts. It is not safe for concurrent
+// use.
+type Pass struct {
+	leave func(verdict, error)
+	told  bool
+}
+
+// Enter is for calls that are not made by a Policy, such as streams: they wait for patience at most before a shut gate,
+// 0: not at all, and must say what came of it.
+func (g *Gate) Enter(ctx context.Context, patience time.Duration) (*Pass, error) {
+	leave, err := g.enter(ctx, patience)
+	if err != nil {
+		return nil, err
+	}
+	return &Pass{leave: leave}, nil
+}
+
+// Answered says that the place has answered.
+func (p *Pass) Answered() { p.tell(answered, nil) }
+
+// Failed says that the place has not.
+func (p *Pass) Failed(err error) { p.tell(failed, err) }
+
+// Unheard says that nobody has waited for an answer.
+func (p *Pass) Unheard() { p.tell(unheard, nil) }
+
+func (p *Pass) tell(v verdict, err error) {
+	if !p.told {
+		p.told = true
+		p.leave(v, err)
+	}
+}
+
 // verdict is what a call says of the place.
 type verdict int
 

@@ -11,6 +11,7 @@ import (
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/budget"
+	"github.com/mrctl/mrctl/internal/retry"
 	"github.com/mrctl/mrctl/worker/runs"
 )
 
@@ -49,10 +50,30 @@ func (c Config) withDefaults() Config {
 }
 
 // Client fetches sections. It is safe for concurrent use.
-type Client struct{ cfg Config }
+type Client struct {
+	cfg Config
+
+	mu    sync.Mutex
+	gates map[string]*retry.Gate // guarded by mu; by a producer's address
+}
 
 // NewClient makes a client.
-func NewClient(cfg Config) *Client { return &Client{cfg: cfg.withDefaults()} }
+func NewClient(cfg Config) *Client {
+	return &Client{cfg: cfg.withDefaults(), gates: map[string]*retry.Gate{}}
+}
+
+// gate stands between this worker and a producer. Many attempts read from one: what some have found out about it the others
+// need not. Theirs is a try that failed, then, without a connection; nobody waits longer than he would have.
+func (c *Client) gate(addr string) *retry.Gate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := c.gates[addr]
+	if g == nil {
+		g = retry.NewGate("worker at "+addr, retry.Limits{Trip: 8, Rest: 500 * time.Millisecond})
+		c.gates[addr] = g
+	}
+	return g
+}
 
 // Request is what one reduce attempt wants.
 type Request struct {

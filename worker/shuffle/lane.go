@@ -14,6 +14,7 @@ import (
 	shufflev1 "github.com/mrctl/mrctl/api/shuffle/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/frame"
+	"github.com/mrctl/mrctl/internal/retry"
 )
 
 // lane reads runs of one producer, over one stream at a time.
@@ -93,7 +94,20 @@ func (l *lane) fetch(ctx context.Context) (err error) {
 }
 
 // try opens one stream and takes what it brings. nil means that it came to its good end.
-func (l *lane) try(ctx context.Context) error {
+func (l *lane) try(ctx context.Context) (err error) {
+	pass, err := l.f.c.gate(l.src.GetAddr()).Enter(ctx, 0)
+	if err != nil {
+		return err
+	}
+	defer func(ctx context.Context) {
+		switch {
+		case err == nil:
+			pass.Answered()
+		case ctx.Err() != nil:
+			pass.Unheard()
+		}
+		pass.Failed(err)
+	}(ctx)
 	routes, err := l.f.c.cfg.Routes(l.src.GetAddr())
 	if err != nil {
 		return err
@@ -117,7 +131,7 @@ func (l *lane) try(ctx context.Context) error {
 	}
 	stream, err := routes[l.way%len(routes)].Open(ctx, req)
 	if err == nil {
-		err = l.receive(stream)
+		err = l.receive(stream, pass)
 	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return cause
@@ -126,7 +140,7 @@ func (l *lane) try(ctx context.Context) error {
 }
 
 // receive takes the frames of a stream that begins with the present run.
-func (l *lane) receive(stream Frames) error {
+func (l *lane) receive(stream Frames, pass *retry.Pass) error {
 	m := new(shufflev1.FetchResponse)
 	msg := frame.Loose{Head: m}
 	defer msg.Free()
@@ -145,6 +159,7 @@ func (l *lane) receive(stream Frames) error {
 		if err != nil {
 			return errs.FromStatus(err)
 		}
+		pass.Answered()
 		run := first + int(m.GetRun())
 		if run == refused {
 			continue
