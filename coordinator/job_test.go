@@ -222,3 +222,27 @@ func TestRequestID(t *testing.T) {
 		t.Errorf("another job under the same request: %v", err)
 	}
 }
+
+// TestKindsReachTheClient: whatever kind of failure a worker reports is the kind of the job's end, in the record and in the
+// status, and the text names the first cause.
+func TestKindsReachTheClient(t *testing.T) {
+	for _, kind := range []errs.Kind{errs.Other, errs.Invalid, errs.NotFound, errs.Conflict, errs.UserCode, errs.Corrupt} {
+		t.Run(kind.String(), func(t *testing.T) {
+			c := newCluster(t)
+			s := c.lead()
+			w := c.worker(s, "w", 1)
+			j := c.job(1, 1)
+			j.MaxAttempts = 1
+			id := s.submit(c, j)
+			w.report(failed(w.next("map/").Id, kind, "the first cause"))
+			st := s.end(c, id)
+			rec := c.record(id)
+			if errs.Kind(st.ErrorKind) != kind || rec.ErrorKind != kind {
+				t.Errorf("it ended as %v, recorded as %v", errs.Kind(st.ErrorKind), rec.ErrorKind)
+			}
+			if !strings.Contains(st.Error, "the first cause") || rec.Error != st.Error {
+				t.Errorf("it says %q, recorded is %q", st.Error, rec.Error)
+			}
+		})
+	}
+}

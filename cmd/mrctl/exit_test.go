@@ -93,3 +93,24 @@ func TestQuietPipe(t *testing.T) {
 		t.Errorf("writing to a closed pipe: %v", err)
 	}
 }
+
+// What a job failed of decides about the exit code only where none of its tasks ran; the kind and the first cause are told in
+// any case.
+func TestExitCodesOfJobs(t *testing.T) {
+	for kind, codes := range map[errs.Kind][2]int{ // before any task ran, and after
+		errs.Other: {exitFailed, exitFailed}, errs.Invalid: {exitUsage, exitFailed}, errs.NotFound: {exitUsage, exitFailed},
+		errs.Conflict: {exitUsage, exitFailed}, errs.Unavailable: {exitUnreachable, exitFailed}, errs.UserCode: {exitFailed, exitFailed},
+		errs.Fenced: {exitFailed, exitFailed}, errs.Corrupt: {exitFailed, exitFailed}, errs.Canceled: {exitFailed, exitFailed},
+	} {
+		for worked, want := range codes {
+			s := &controlv1.JobStatus{Id: "j", Phase: controlv1.JobStatus_PHASE_FAILED, Error: "the first cause", ErrorKind: uint32(kind), AttemptsFailed: uint64(worked)}
+			err := jobError(s, "a hint")
+			if exitCode(err) != want || !errs.Is(err, kind) && kind != errs.Other || !strings.Contains(err.Error(), "the first cause") {
+				t.Errorf("%v, %d attempts failed: exit code %d, want %d: %v", kind, worked, exitCode(err), want, err)
+			}
+			if view := viewJob(s); view.ErrorKind != kind.String() || view.Error != "the first cause" {
+				t.Errorf("%v is shown as %+v", kind, view)
+			}
+		}
+	}
+}

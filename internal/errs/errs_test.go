@@ -67,3 +67,30 @@ func TestTextLeavesOutWhatIsEmpty(t *testing.T) {
 		}
 	}
 }
+
+// Each hop takes a status for an error, says what it was at, and sends it on: the kind stays, and the text begins with the
+// last hop and ends with the first cause.
+func TestKindsSurviveManyHops(t *testing.T) {
+	for k := Invalid; k <= Canceled; k++ {
+		var err error = E(k, "map", "", errors.New("the first cause"))
+		for _, hop := range []string{"plugin", "worker", "coordinator", "client"} {
+			err = E(Other, hop, "", FromStatus(ToStatus(err)))
+		}
+		if want := "client: coordinator: worker: plugin: map: the first cause"; KindOf(err) != k || err.Error() != want {
+			t.Errorf("%v came as %v: %v", k, KindOf(err), err)
+		}
+	}
+}
+
+// A kind given to a status that has not been taken apart is the one that counts; without one the status is kept.
+func TestKindsOfWrappedStatuses(t *testing.T) {
+	inner := status.Error(codes.Unavailable, "connection refused")
+	for k := Invalid; k <= Canceled; k++ {
+		if back := FromStatus(ToStatus(E(k, "attach", "", inner))); KindOf(back) != k {
+			t.Errorf("%v came back as %v: %v", k, KindOf(back), back)
+		}
+	}
+	if back := FromStatus(ToStatus(fmt.Errorf("attach: %w", inner))); KindOf(back) != Unavailable {
+		t.Errorf("a status that was only wrapped is %v: %v", KindOf(back), back)
+	}
+}

@@ -13,15 +13,17 @@ var codeOf = map[Kind]codes.Code{
 	Canceled: codes.Canceled,
 }
 
-// ToStatus turns err into a gRPC status that keeps its kind and text. nil stays nil.
+// ToStatus turns err into a gRPC status that keeps its kind and text. nil stays nil. A status within err that came from
+// another hop is kept where nobody has given err a kind since.
 func ToStatus(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := status.FromError(err); ok {
+	kind := KindOf(err)
+	if _, ok := status.FromError(err); ok && kind == Other {
 		return err
 	}
-	return status.Error(codeOf[KindOf(err)], err.Error())
+	return status.Error(codeOf[kind], err.Error())
 }
 
 // FromStatus turns what a gRPC call returned back into an error with a kind. Errors that are not statuses are kept.
