@@ -72,7 +72,7 @@ func TestTextLeavesOutWhatIsEmpty(t *testing.T) {
 // last hop and ends with the first cause.
 func TestKindsSurviveManyHops(t *testing.T) {
 	for k := Invalid; k <= Canceled; k++ {
-		var err error = E(k, "map", "", errors.New("the first cause"))
+		err := E(k, "map", "", errors.New("the first cause"))
 		for _, hop := range []string{"plugin", "worker", "coordinator", "client"} {
 			err = E(Other, hop, "", FromStatus(ToStatus(err)))
 		}
