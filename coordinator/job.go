@@ -88,7 +88,7 @@ var phases = map[ledger.Phase]controlv1.JobStatus_Phase{
 // status is a snapshot for people. Called in the loop only.
 func (l *leader) status(j *job) *controlv1.JobStatus {
 	st := recordStatus(j.chain.Job())
-	if !j.over {
+	if st.Phase < controlv1.JobStatus_PHASE_DONE {
 		st.Blocked = j.blockedText()
 	}
 	view, ok := l.sched.View(j.id)
