@@ -32,7 +32,7 @@ MINIO_PKG     := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 # gotestsum repeats the failures at the end; without it go test says the same, once.
 TEST = $(if $(wildcard $(GOTESTSUM)),$(GOTESTSUM) --format standard-quiet --,$(GO) test)
 
-.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim chaos bounds bench bench-check bench-baseline bench-memory bench-duckdb tools clean help
+.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim sweep chaos bounds bench bench-check bench-baseline bench-memory bench-duckdb tools clean help
 
 build: ## bin/mrctl, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mrctl ./cmd/mrctl
@@ -47,6 +47,9 @@ test-minio: $(MINIO) $(VERSITYGW) ## the storage tests against a real MinIO as w
 sim: RUNS ?= 10000
 sim: ## RUNS=10000 seeded runs of the lease and records simulator
 	MRCTL_SIM_RUNS=$(RUNS) $(TEST) -count=1 -timeout 4h -v ./coordinator/simtest
+
+sweep: ## leaders that stop at every pair of their writes
+	MRCTL_SWEEP=1 $(TEST) -count=1 -timeout 1h -v -run AtEveryWrite ./coordinator
 
 chaos: RUNS ?= 100
 chaos: build $(VERSITYGW) $(MINIO) ## RUNS=100 clusters in which things break, from a seed (CHAOS='--seed 1 --at-once 4 --faults store')

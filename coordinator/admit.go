@@ -43,13 +43,28 @@ func (l *leader) plan(ctx context.Context, j *job) error {
 	default:
 		return l.conclude(ctx, j, sched.End{Job: j.id, Kind: kind, Reason: err.Error()})
 	}
+	// Whoever is here may be given work the moment the job runs. The next leader must know of it, even if this one dies
+	// before it can write anything more.
+	var names []string
+	if err := l.ask(ctx, func() {
+		for w := range l.sessions {
+			j.holders.all[w] = true
+		}
+		names = j.holders.names()
+	}); err != nil {
+		return err
+	}
 	err = j.update(ctx, func(r *ledger.Job) {
 		r.Phase, r.Maps, r.Reduces, r.Warnings, r.Started = ledger.Running, head.Maps, head.Partitions, head.Warnings, time.Now().UTC()
+		r.Holders = names
 	})
 	if err != nil {
 		return err
 	}
-	l.post(func() { l.admit(j, head, map[int32]ledger.TaskRecord{}) })
+	l.post(func() {
+		j.holders.named(names)
+		l.admit(j, head, map[int32]ledger.TaskRecord{})
+	})
 	return nil
 }
 

@@ -81,7 +81,7 @@ func TestNextLeaderTellsAllSources(t *testing.T) {
 	slow := w2.next("map/1").Id
 	w1.report(mapped(done))
 	o := w1.next("reduce/0")
-	c.until("the holder to be recorded", func() bool { return len(c.record(id).Holders) == 1 })
+	c.until("the holders to be recorded", func() bool { return len(c.record(id).Holders) == 2 })
 	first.stop()
 
 	second := c.lead(early)

@@ -213,39 +213,43 @@ func (w *worker) record(o *sessionv1.Start) ledger.TaskRecord {
 // recordIn is record for an output of the job's own.
 func (w *worker) recordIn(o *sessionv1.Start, store storage.Store) ledger.TaskRecord {
 	w.c.t.Helper()
-	ctx := w.c.ctx
-	schema := arrow.NewSchema([]arrow.Field{{Name: "word", Type: arrow.BinaryTypes.String}}, nil)
-	p, err := output.NewPart(ctx, store, output.PartName(int(o.Id.Task), output.TSV), output.TSV, schema, nil)
-	if err != nil {
-		w.c.t.Fatal(err)
-	}
-	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
-	b.Field(0).(*array.StringBuilder).Append("gen " + fmt.Sprint(o.Id.Gen))
-	rows := b.NewRecordBatch()
-	if err := p.Write(rows); err != nil {
-		w.c.t.Fatal(err)
-	}
-	staged, err := p.Stage(ctx)
-	if err != nil {
-		w.c.t.Fatal(err)
-	}
-	tally, err := protojson.Marshal(&sessionv1.Tally{RowsOut: 1, BytesOut: uint64(staged.Bytes)})
-	if err != nil {
-		w.c.t.Fatal(err)
-	}
-	rec := ledger.TaskRecord{
-		Job: o.Id.Job, Phase: ledger.Reduce, Gen: int32(o.Id.Gen), Task: int(o.Id.Task), Attempt: int32(o.Id.Attempt), Worker: w.id,
-		Part:   &ledger.Part{Key: staged.Key, Token: staged.Token, Rows: staged.Rows, Bytes: staged.Bytes, CRC: staged.CRC},
-		Inputs: make(ledger.Inputs, o.Maps), Tally: tally, Staged: time.Now(),
-	}
-	for task, src := range w.sources(o) {
-		rec.Inputs[task] = src
-	}
-	won, _, err := ledger.CreateTask(ctx, w.c.store, rec)
+	won, err := recordReduce(w.c.ctx, w.c.store, store, w.id, o, w.sources(o))
 	if err != nil {
 		w.c.t.Fatal(err)
 	}
 	return won
+}
+
+// recordReduce stages the part of a reduce attempt, of one row that names its generation, and creates its record.
+func recordReduce(ctx context.Context, records, out storage.Store, worker string, o *sessionv1.Start, inputs map[uint32]ledger.Input) (none ledger.TaskRecord, err error) {
+	schema := arrow.NewSchema([]arrow.Field{{Name: "word", Type: arrow.BinaryTypes.String}}, nil)
+	p, err := output.NewPart(ctx, out, output.PartName(int(o.Id.Task), output.TSV), output.TSV, schema, nil)
+	if err != nil {
+		return none, err
+	}
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	b.Field(0).(*array.StringBuilder).Append("gen " + fmt.Sprint(o.Id.Gen))
+	if err := p.Write(b.NewRecordBatch()); err != nil {
+		return none, err
+	}
+	staged, err := p.Stage(ctx)
+	if err != nil {
+		return none, err
+	}
+	tally, err := protojson.Marshal(&sessionv1.Tally{RowsOut: 1, BytesOut: uint64(staged.Bytes)})
+	if err != nil {
+		return none, err
+	}
+	rec := ledger.TaskRecord{
+		Job: o.Id.Job, Phase: ledger.Reduce, Gen: int32(o.Id.Gen), Task: int(o.Id.Task), Attempt: int32(o.Id.Attempt), Worker: worker,
+		Part:   &ledger.Part{Key: staged.Key, Token: staged.Token, Rows: staged.Rows, Bytes: staged.Bytes, CRC: staged.CRC},
+		Inputs: make(ledger.Inputs, o.Maps), Tally: tally, Staged: time.Now(),
+	}
+	for task, src := range inputs {
+		rec.Inputs[task] = src
+	}
+	won, _, err := ledger.CreateTask(ctx, records, rec)
+	return won, err
 }
 
 // sources waits until a reduce attempt has been told where the runs of all maps lie.

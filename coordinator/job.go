@@ -30,8 +30,7 @@ type job struct {
 	winners map[int32]ledger.TaskRecord // reduce task -> its winning record
 	done    map[sched.TaskID]uint64     // bytes of input of finished map tasks
 	running map[sched.AttemptID]progress
-	holders map[sched.WorkerID]bool
-	dirty   bool // holders has grown and a write of it is on its way
+	holders holders
 	counted bool // the counters of the maps are recorded
 	// awaitUntil is how long workers that hold something of the job are waited for, from its admission on.
 	awaitUntil time.Time
@@ -49,11 +48,12 @@ type progress struct {
 }
 
 func newJob(chain *records.Chain) *job {
+	rec := chain.Job()
 	return &job{
-		id: sched.JobID(chain.Job().ID), chain: chain,
+		id: sched.JobID(rec.ID), chain: chain,
 		tallies: map[sched.AttemptID]*sessionv1.Tally{}, winners: map[int32]ledger.TaskRecord{},
 		done: map[sched.TaskID]uint64{}, running: map[sched.AttemptID]progress{},
-		holders: map[sched.WorkerID]bool{},
+		holders: newHolders(rec),
 	}
 }
 

@@ -157,7 +157,11 @@ func (l *leader) carryOut(effect sched.Effect) {
 		l.feed(e)
 	case sched.Stop:
 		if s := l.sessions[e.Worker]; s != nil {
-			s.send(stopOrder(e))
+			if j := l.jobs[e.ID.Job]; j != nil && !j.over {
+				l.order(s, j, stopOrder(e))
+			} else {
+				s.send(stopOrder(e))
+			}
 		}
 	case sched.Commit:
 		if j := l.jobs[e.Job]; j != nil {

@@ -62,7 +62,6 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 			ack()
 			return
 		}
-		l.hold(j, s.id)
 		l.step(sched.Done{ID: id, Worker: s.id, Digest: digest(r.Digest)})
 		l.recordMapCounters(j)
 	case sessionv1.Report_OUTCOME_STOPPED:
@@ -140,35 +139,6 @@ func (l *leader) tooManyBad(s *session, j *job, r *sessionv1.Report) bool {
 	}
 	l.step(sched.Fail{ID: attemptOf(r.Id), Worker: s.id, Kind: errs.Invalid, Error: text})
 	return true
-}
-
-// hold notes in the job's record that a worker holds runs of it, so that a later leader waits for that worker. Writes
-// are grouped: one is under way at a time.
-func (l *leader) hold(j *job, w sched.WorkerID) {
-	if j.holders[w] {
-		return
-	}
-	j.holders[w] = true
-	if j.dirty {
-		return
-	}
-	j.dirty = true
-	l.spawn(j, "record who holds its runs", func(ctx context.Context) error {
-		var names []string
-		if err := l.ask(ctx, func() {
-			j.dirty = false
-			for w := range j.holders {
-				names = append(names, string(w))
-			}
-		}); err != nil {
-			return err
-		}
-		return j.update(ctx, func(r *ledger.Job) {
-			if !r.Phase.Ended() {
-				r.Holders = names
-			}
-		})
-	})
 }
 
 // recordMapCounters makes the counts of the map stage durable once every map is done: a worker that dies later takes

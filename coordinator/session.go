@@ -153,6 +153,7 @@ func (l *leader) register(s *session) {
 	for _, h := range s.reg.Held {
 		l.keepTally(attemptOf(h.Id), h.Tally)
 	}
+	l.holdAll(s)
 	// What belongs to no live job is forgotten. What belongs to one that is still being loaded the scheduler keeps until
 	// it is admitted: telling it then would be a second Join, at which everything else the worker runs counts as lost.
 	gone := map[string]bool{}
@@ -203,6 +204,7 @@ func (l *leader) lose(s *session, reason string) {
 	for _, j := range l.jobs { // what its attempts had done is done again
 		maps.DeleteFunc(j.running, func(_ sched.AttemptID, p progress) bool { return p.worker == s.id })
 	}
+	l.unhold(s.id)
 	l.step(sched.Lose{Worker: s.id, Reason: reason})
 }
 

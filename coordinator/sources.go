@@ -45,20 +45,20 @@ func (l *leader) start(e sched.Start) {
 	for task, src := range e.Sources {
 		p.add(int32(task), src)
 	}
-	s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Start{Start: &sessionv1.Start{
+	l.order(s, j, &sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Start{Start: &sessionv1.Start{
 		Id: wireID(e.ID), Sources: p.list, Maps: uint32(j.head.Maps)}}})
 }
 
 // feed tells a reduce that runs of inputs it did not know of. Called in the loop only.
 func (l *leader) feed(e sched.Feed) {
-	s := l.sessions[e.Worker]
-	if s == nil {
+	s, j := l.sessions[e.Worker], l.jobs[e.ID.Job]
+	if s == nil || j == nil {
 		return
 	}
 	p := l.places()
 	for _, src := range e.Sources {
 		p.add(src.Map, src.Source)
 	}
-	s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_AddSources{AddSources: &sessionv1.AddSources{
+	l.order(s, j, &sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_AddSources{AddSources: &sessionv1.AddSources{
 		Id: wireID(e.ID), Sources: p.list, Gone: p.gone}}})
 }

@@ -90,7 +90,6 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 		e.Finished[sched.TaskID{Job: j.id, Phase: sched.Reduce, Index: i}] = consumed(tr)
 	}
 	for _, w := range rec.Holders {
-		j.holders[sched.WorkerID(w)] = true
 		e.Await = append(e.Await, sched.WorkerID(w))
 	}
 	j.awaitUntil = time.Now().Add(2*l.srv.cfg.Heartbeat + 5*time.Second)

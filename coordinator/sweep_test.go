@@ -1,0 +1,202 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	controlv1 "github.com/mrctl/mrctl/api/control/v1"
+	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/storage"
+)
+
+// tale is a job of the sweep: what is done to it, and how it may end.
+type tale struct {
+	name   string
+	bad    bool // one of its groups is
+	cancel bool // when it is half way
+	ends   []ledger.Phase
+}
+
+var tales = []tale{
+	{name: "done", ends: []ledger.Phase{ledger.Done}},
+	{name: "failing", bad: true, ends: []ledger.Phase{ledger.Failed}},
+	{name: "cancelled", cancel: true, ends: []ledger.Phase{ledger.Cancelled}},
+}
+
+// sweep is what the runs of a sweep came to, all together.
+type sweep struct {
+	runs, starts, again, twice int
+	led                        int             // leaders that wrote in the last run
+	kinds                      map[string]bool // of writes at which a leader stopped
+}
+
+// mostWrites is more than a leader makes in any tale.
+const mostWrites = 100
+
+// one runs a tale with the fates given, and says at which write the last of them struck; "" if it did not.
+func (x tale) one(t *testing.T, total *sweep, fates ...fate) (struck string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		if struck = x.run(t, total, fates...); t.Failed() {
+			t.Logf("%s: leaders stop at their writes as in %v; at last at %s", x.name, fates, struck)
+		}
+	})
+	return struck
+}
+
+// TestLeaderStopsAtEveryWrite: a leader dies before each of its writes, after it, or freezes and makes it when another has
+// led for a while. The job ends as it would have, with its output whole and once, and without work done twice.
+func TestLeaderStopsAtEveryWrite(t *testing.T) {
+	total := sweep{kinds: map[string]bool{}}
+	for _, x := range tales {
+		for _, how := range []manner{diesBefore, diesAfter, freezes} {
+			for n := 1; x.one(t, &total, fate{n, how}) != ""; n++ {
+				if n == mostWrites {
+					t.Fatalf("a job of %d writes", n)
+				}
+			}
+		}
+	}
+	total.judge(t)
+	for _, kind := range []string{"put inbox/", "put jobs/*/job", "put jobs/*/plan/", "put jobs/*/history", "put ended/", "delete inbox/",
+		"put out:_mrctl", "publish out:", "put out:_SUCCESS", "discard out:"} {
+		if !total.kinds[kind] {
+			t.Errorf("no leader stopped at %s", kind)
+		}
+	}
+}
+
+// TestTwoLeadersStopAtEveryWrite: the same for each pair of writes of two leaders, one after the other. It takes minutes;
+// `make sweep` runs it whole, everybody else a diagonal.
+func TestTwoLeadersStopAtEveryWrite(t *testing.T) {
+	whole := os.Getenv("MRCTL_SWEEP") != ""
+	total := sweep{kinds: map[string]bool{}}
+	for _, x := range tales {
+		for _, how := range []manner{diesBefore, diesAfter, freezes} {
+			if !whole && (x.name != "done" || how != diesAfter) {
+				continue
+			}
+			for first := 1; first < mostWrites; first++ {
+				struck := ""
+				for second := 1; second < mostWrites; second++ {
+					if !whole && second != first {
+						continue
+					}
+					if struck = x.one(t, &total, fate{first, how}, fate{second, how}); struck == "" {
+						break
+					}
+				}
+				if struck == "" && total.led < 2 {
+					break // not even the first has so many
+				}
+			}
+		}
+	}
+	total.judge(t)
+}
+
+// judge holds what was done again against what was done.
+func (s *sweep) judge(t *testing.T) {
+	t.Logf("%d runs, %d attempts; %d of finished tasks, %d beside a running one", s.runs, s.starts, s.again, s.twice)
+	if s.again*20 > s.starts || s.twice*20 > s.starts {
+		t.Errorf("of %d attempts %d were of tasks that were finished, %d of such as ran", s.starts, s.again, s.twice)
+	}
+}
+
+// run is one run. It says at which write the last leader of those fated stopped; "" if it did not.
+func (x tale) run(t *testing.T, total *sweep, fates ...fate) (struck string) {
+	tn := newTown(t, 2, fates...)
+	defer tn.close()
+	if x.bad {
+		tn.bad = func(id *sessionv1.AttemptID) bool {
+			return id.Phase == sessionv1.AttemptID_PHASE_REDUCE && id.Task == 1
+		}
+	}
+	spec := tn.job(6, 2)
+	spec.MaxAttempts = 2
+	id := tn.order(spec)
+	if x.cancel {
+		pause(tn.ctx, 4*time.Second)
+		tn.patiently(func(ctx context.Context, c controlv1.ControlServiceClient) error {
+			_, err := c.Cancel(ctx, &controlv1.CancelRequest{Job: id, Reason: "enough"})
+			return err
+		})
+	}
+	j := tn.over(id)
+	tn.thaw()
+	synctest.Wait()
+	pause(tn.ctx, time.Minute)
+	total.led = len(tn.led)
+	for i, m := range tn.led[:min(len(tn.led), len(fates))] {
+		if m.struck == "" {
+			continue
+		}
+		if i == len(fates)-1 {
+			struck = m.struck
+		}
+		total.kinds[strings.ReplaceAll(kindOf(struck), id, "*")] = true
+		if m.fate.how == freezes && strings.HasSuffix(struck, "/job") && !errors.Is(m.late, storage.ErrPrecondition) {
+			t.Errorf("a write of the old leader, %s, got through after its time: %v", struck, m.late)
+		}
+	}
+	if again := ledgerOf(tn, id); again.Nonce != j.Nonce {
+		t.Errorf("the job went on after its end: %+v, then %+v", j, again)
+	}
+	x.check(t, tn, j)
+	total.runs++
+	total.starts += tn.census.starts
+	total.again += len(tn.census.again)
+	total.twice += len(tn.census.twice)
+	return struck
+}
+
+func ledgerOf(tn *town, id string) ledger.Job {
+	j, err := ledger.ReadJob(tn.ctx, tn.store.Store, id)
+	if err != nil {
+		tn.t.Error(err)
+	}
+	return j
+}
+
+// kindOf leaves out of a write what differs from job to job.
+func kindOf(write string) string {
+	for _, part := range []string{"/plan/", "inbox/", "ended/"} {
+		if i := strings.Index(write, part); i >= 0 {
+			return write[:i+len(part)]
+		}
+	}
+	return write
+}
+
+// check holds the end of a run against what it is to be.
+func (x tale) check(t *testing.T, tn *town, j ledger.Job) {
+	t.Helper()
+	switch j.Phase {
+	case x.ends[0]:
+	default:
+		t.Errorf("the job is %s, want %v: %s", j.Phase, x.ends, j.Error)
+	}
+	switch {
+	case j.Phase == ledger.Done:
+		tn.whole(j)
+		if n := tn.census; len(n.again) > 0 || len(n.repeated) > 0 {
+			t.Errorf("started again: finished %v, running %v; used names: %v", n.again, n.twice, n.repeated)
+		}
+	default:
+		if got := tn.visible(); got != "_mrctl" && got != "" {
+			t.Errorf("the output shows %q", got)
+		}
+	}
+	if x.bad && !strings.Contains(j.Error, "this record is bad") {
+		t.Errorf("it failed of %q", j.Error)
+	}
+	if j.Claims > len(tn.led) {
+		t.Errorf("%d of %d leaders have claimed the job", j.Claims, len(tn.led))
+	}
+}
