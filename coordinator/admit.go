@@ -57,6 +57,7 @@ func (l *leader) plan(ctx context.Context, j *job) error {
 	err = j.update(ctx, func(r *ledger.Job) {
 		r.Phase, r.Maps, r.Reduces, r.Warnings, r.Started = ledger.Running, head.Maps, head.Partitions, head.Warnings, time.Now().UTC()
 		r.Holders = names
+		handled(r)
 	})
 	if err != nil {
 		return err

@@ -230,7 +230,10 @@ func (l *leader) saveHistory(ctx context.Context, j *job) {
 	happened, _ := j.log.After(0)
 	body, err := json.Marshal(happened)
 	if err == nil {
-		_, err = l.srv.cfg.Store.PutIf(ctx, ledger.HistoryKey(string(j.id)), body, "")
+		err = errs.Contain(func() error {
+			_, err := l.srv.cfg.Store.PutIf(ctx, ledger.HistoryKey(string(j.id)), body, "")
+			return err
+		})
 	}
 	if err != nil && !alreadyThere(err) {
 		l.log.Warn("history not kept", zap.String("job", string(j.id)), zap.Error(err))
@@ -240,6 +243,7 @@ func (l *leader) saveHistory(ctx context.Context, j *job) {
 // finish tells the scheduler that the end of a job is durable. Called in the loop only.
 func (l *leader) finish(j *job, e sched.Event) {
 	j.over = true
+	l.settle(j)
 	l.step(e)
 	if !j.admitted {
 		l.release(j.id)

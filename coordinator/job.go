@@ -31,7 +31,8 @@ type job struct {
 	done    map[sched.TaskID]uint64     // bytes of input of finished map tasks
 	running map[sched.AttemptID]progress
 	holders holders
-	counted bool // the counters of the maps are recorded
+	settled chan struct{} // closed when the job has been taken up by this leader, or is over
+	counted bool          // the counters of the maps are recorded
 	// awaitUntil is how long workers that hold something of the job are waited for, from its admission on.
 	awaitUntil time.Time
 	// blocked are the steps that have to be tried again, and why.
@@ -53,7 +54,7 @@ func newJob(chain *records.Chain) *job {
 		id: sched.JobID(rec.ID), chain: chain,
 		tallies: map[sched.AttemptID]*sessionv1.Tally{}, winners: map[int32]ledger.TaskRecord{},
 		done: map[sched.TaskID]uint64{}, running: map[sched.AttemptID]progress{},
-		holders: newHolders(rec),
+		holders: newHolders(rec), settled: make(chan struct{}),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/mrctl/mrctl/coordinator/records"
 	"github.com/mrctl/mrctl/coordinator/sched"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/internal/retry"
 )
 
@@ -33,6 +34,7 @@ type leader struct {
 
 	sched    *sched.Scheduler
 	jobs     map[sched.JobID]*job
+	handling sched.JobID   // that the loop is at; "" if it is at none
 	over     []sched.JobID // ended jobs still in jobs, the oldest first
 	sessions map[sched.WorkerID]*session
 	arrivals events.Log // touched when a job has come out of the inbox; has a lock of its own
@@ -66,9 +68,7 @@ func (l *leader) run(ctx context.Context, ready func()) error {
 	}
 	loop := make(chan struct{})
 	go func() { defer close(loop); l.loop(ctx) }()
-	for _, j := range claimed {
-		l.post(func() { l.resume(j) })
-	}
+	l.resumeAll(claimed)
 	ready()
 	// Not before ready: whoever submitted and found nobody to nudge must be seen by the look that follows.
 	l.group.Go(func() error { return l.watchInbox(ctx) })
@@ -77,7 +77,8 @@ func (l *leader) run(ctx context.Context, ready func()) error {
 		s.close(errs.New(errs.Unavailable, "this coordinator no longer leads"))
 	}
 	_ = l.group.Wait() // each task has reported through post or fail
-	if cause := context.Cause(ctx); errs.Is(cause, errs.Fenced) {
+	l.disown()
+	if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {
 		return cause
 	}
 	return ctx.Err()
@@ -128,11 +129,11 @@ func (l *leader) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case f := <-l.posts:
-			f()
+			l.turn(f)
 		case <-timer.C:
-			l.step(sched.Tick{})
+			l.turn(func() { l.step(sched.Tick{}) })
 		case <-silence.C:
-			l.checkSilence()
+			l.turn(l.checkSilence)
 		}
 	}
 }
@@ -180,12 +181,22 @@ func (l *leader) carryOut(effect sched.Effect) {
 
 // spawn runs slow work for a job beside the loop. Being fenced ends the leadership. Any other failure of the store is
 // tried again with growing pauses for as long as the leadership lasts: the steps are made to be repeated. The job says
-// meanwhile what holds it up.
+// meanwhile what holds it up. A panic fails the job.
 func (l *leader) spawn(j *job, what string, work func(context.Context) error) {
 	l.group.Go(func() error {
 		ctx := retry.ForJob(l.ended, string(j.id))
+		crashes, blamed := 0, false
 		for series := steps.Begin(); ; {
-			err := work(ctx)
+			err := errs.Contain(func() error { return work(ctx) })
+			p, broke := errs.Panicked(err)
+			if broke {
+				crashes++
+			}
+			if broke && !blamed && (j.chain.Job().Phase != ledger.Committing || crashes == commitTries) {
+				blamed = true
+				work = func(ctx context.Context) error { return l.brokeDown(ctx, j, what, p) }
+				continue
+			}
 			switch {
 			case err == nil || l.ended.Err() != nil:
 				l.post(func() { j.unblocked(what) })

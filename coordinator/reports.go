@@ -50,6 +50,7 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 	if !j.admitted {
 		return // not acknowledged: it comes again when the job has been loaded
 	}
+	l.handling = j.id
 	delete(j.running, id)
 	switch r.Outcome {
 	case sessionv1.Report_OUTCOME_DONE:

@@ -101,6 +101,7 @@ func New(cfg Config) (*Server, error) {
 	s.grpc = grpc.NewServer(
 		grpc.Creds(cfg.TLS.Server()),
 		grpc.MaxRecvMsgSize(frame.MaxMessage),
+		grpc.UnaryInterceptor(containUnary), grpc.StreamInterceptor(containStream),
 		grpc.WaitForHandlers(true), // nothing of the server is alive after Run
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),

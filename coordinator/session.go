@@ -99,7 +99,7 @@ func (s *Server) Attach(stream sessionv1.SessionService_AttachServer) error {
 	sess := newSession(reg)
 	l.post(func() { l.register(sess) })
 	received := make(chan error, 1)
-	go func() { received <- l.receive(stream, sess) }() // ends with the stream, which ends when this handler returns
+	go func() { received <- errs.Contain(func() error { return l.receive(stream, sess) }) }() // ends with the stream, which ends when this handler returns
 	err = l.serve(stream, sess, received)
 	l.post(func() { l.disconnected(sess, err) })
 	return errs.ToStatus(err)
@@ -158,10 +158,10 @@ func (l *leader) register(s *session) {
 	// it is admitted: telling it then would be a second Join, at which everything else the worker runs counts as lost.
 	gone := map[string]bool{}
 	for _, id := range s.reg.Running {
-		gone[id.Job] = true
+		gone[id.GetJob()] = true
 	}
 	for _, h := range s.reg.Held {
-		gone[h.Id.Job] = true
+		gone[h.GetId().GetJob()] = true
 	}
 	for id := range gone {
 		if j := l.jobs[sched.JobID(id)]; j == nil || j.over {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mrctl/mrctl/coordinator/events"
+	"github.com/mrctl/mrctl/coordinator/records"
 	"github.com/mrctl/mrctl/coordinator/sched"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
@@ -24,15 +25,16 @@ func (l *leader) takeOver(ctx context.Context) ([]*job, error) {
 		if err != nil {
 			return nil, err
 		}
-		chain, err := l.book.Claim(ctx, id)
+		var chain *records.Chain
+		err = errs.Contain(func() (err error) { chain, err = l.book.Claim(ctx, id); return err })
 		switch {
 		case errs.Is(err, errs.NotFound):
 			continue
-		case errs.Is(err, errs.Corrupt): // nobody can read it, so no leader can go on with it: the others must not wait
+		case err != nil && (ctx.Err() != nil || !lasting(err)):
+			return nil, fmt.Errorf("claim job %s: %w", id, err)
+		case err != nil: // no leader of this version can go on with it: the others must not wait
 			l.log.Error("job left alone", zap.String("job", id), zap.Error(err))
 			continue
-		case err != nil:
-			return nil, fmt.Errorf("claim job %s: %w", id, err)
 		}
 		if chain.Job().Phase.Ended() {
 			continue
@@ -47,7 +49,7 @@ func (l *leader) takeOver(ctx context.Context) ([]*job, error) {
 
 // resume goes on with a job from what its record says. Called in the loop only.
 func (l *leader) resume(j *job) {
-	l.jobs[j.id] = j
+	l.jobs[j.id], l.handling = j, j.id
 	rec := j.chain.Job()
 	if rec.Phase == ledger.Planning {
 		l.spawn(j, "plan it", func(ctx context.Context) error { return l.plan(ctx, j) })
@@ -56,8 +58,23 @@ func (l *leader) resume(j *job) {
 	l.spawn(j, "read its records", func(ctx context.Context) error { return l.load(ctx, j) })
 }
 
-// load reads the plan and the winning records of a job that was running, and admits it.
+// lasting tells errors that come of what the store holds from those that pass.
+func lasting(err error) bool {
+	kind := errs.KindOf(err)
+	return kind == errs.Corrupt || kind == errs.Invalid || kind == errs.NotFound
+}
+
+// load goes on with a job that was running. What is wrong with its records for good fails it.
 func (l *leader) load(ctx context.Context, j *job) error {
+	err := l.read(ctx, j)
+	if err == nil || ctx.Err() != nil || !lasting(err) || errs.Is(err, errs.Invalid) { // of a later version, perhaps
+		return err
+	}
+	return l.conclude(ctx, j, sched.End{Job: j.id, Kind: errs.Corrupt, Reason: "its records cannot be read: " + err.Error()})
+}
+
+// read reads the plan and the winning records of a job that was running, and admits it.
+func (l *leader) read(ctx context.Context, j *job) error {
 	if done, err := l.cancelled(ctx, j); done || err != nil {
 		return err
 	}
@@ -66,10 +83,16 @@ func (l *leader) load(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
+	if head.Maps != rec.Maps || head.Partitions != rec.Reduces {
+		return errs.New(errs.Corrupt, "the plan has %d map tasks and %d partitions, the job's record %d and %d", head.Maps, head.Partitions, rec.Maps, rec.Reduces)
+	}
 	winners := map[int32]ledger.TaskRecord{}
 	for tr, err := range ledger.Tasks(ctx, l.srv.cfg.Store, rec.ID, 0, ledger.Reduce, rec.Gen) {
 		if err != nil {
 			return err
+		}
+		if tr.Task >= rec.Reduces || len(tr.Inputs) != rec.Maps || tr.Part == nil {
+			return errs.New(errs.Corrupt, "%s: %d inputs of %d, for task %d of %d", tr.Key(), len(tr.Inputs), rec.Maps, tr.Task, rec.Reduces)
 		}
 		winners[int32(tr.Task)] = tr
 	}
@@ -80,6 +103,7 @@ func (l *leader) load(ctx context.Context, j *job) error {
 // admit gives a job to the scheduler. Called in the loop only.
 func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskRecord) {
 	rec := j.chain.Job()
+	l.handling = j.id
 	j.head, j.winners, j.admitted = head, winners, true
 	e := sched.Admit{
 		Job: j.id, Priority: rec.Spec.Priority, Maps: head.Maps, Reduces: head.Partitions, Gen: rec.Gen,
@@ -96,6 +120,7 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 	e.AwaitUntil = j.awaitUntil
 	j.log.Add(events.Event{Time: time.Now(), Kind: "admitted", Text: fmt.Sprintf("%d map tasks, %d partitions, %d bytes; %d finished already", head.Maps, head.Partitions, head.Bytes, len(winners))})
 	l.step(e)
+	l.settle(j)
 	if j.cancelled != "" {
 		l.step(sched.Cancel{Job: j.id, Reason: j.cancelled})
 	}
@@ -142,7 +167,7 @@ func (l *leader) emptyInbox(ctx context.Context) error {
 			break
 		}
 		g.Go(func() error {
-			err := l.accept(ctx, id)
+			err := errs.Contain(func() error { return l.accept(ctx, id) })
 			if err != nil && !errs.Is(err, errs.Fenced) && ctx.Err() == nil {
 				l.log.Warn("job not accepted yet", zap.String("job", id), zap.Error(err))
 				return nil

@@ -10,6 +10,8 @@ import (
 
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/storage"
 )
 
 // Accept takes a job that is in the inbox: a new one gets its record, one under way is claimed. A job already in this book is given
@@ -59,7 +61,7 @@ var errThere = errors.New("the record exists")
 func (c *Chain) create(ctx context.Context) error {
 	j := ledger.Job{
 		V: ledger.JobV, ID: c.id, Epoch: c.book.epoch, Nonce: ledger.NewNonce(), Seq: 1, Claims: 1,
-		Phase: ledger.Planning, Started: time.Now().UTC(),
+		Phase: ledger.Planning, Started: time.Now().UTC(), Handling: true,
 	}
 	s, err := ledger.ReadInbox(ctx, c.book.store, c.id)
 	wrong := err
@@ -69,12 +71,19 @@ func (c *Chain) create(ctx context.Context) error {
 	} else if errors.Is(err, ledger.ErrNewer) || !errs.Is(err, errs.Corrupt) {
 		return err // a newer coordinator will know what to do with it
 	}
-	if wrong != nil {
-		j.Phase, j.Ended, j.Error, j.ErrorKind = ledger.Failed, j.Started, wrong.Error(), errs.KindOf(wrong)
-	}
 	body, err := json.Marshal(j)
 	if err != nil {
 		return err
+	}
+	if room := storage.MaxRecord / 2; wrong == nil && len(body) > room { // the record is to grow
+		wrong = errs.New(errs.Invalid, "the job's description has %d bytes, more than the %d that a record has room for", len(body), room)
+		j.Spec = spec.Job{Name: s.Name, RequestID: s.RequestID, Submitted: s.Submitted}
+	}
+	if wrong != nil {
+		j.Phase, j.Ended, j.Error, j.ErrorKind, j.Handling = ledger.Failed, j.Started, wrong.Error(), errs.KindOf(wrong), false
+		if body, err = json.Marshal(j); err != nil {
+			return err
+		}
 	}
 	if err := c.book.may(); err != nil {
 		return err
@@ -108,6 +117,10 @@ func (c *Chain) claim(ctx context.Context) error {
 		j = j.Clone()
 		j.Epoch = c.book.epoch
 		j.Claims++
+		if j.Handling {
+			j.Crashes++
+		}
+		j.Handling = j.Crashes == 0 // one under suspicion is taken up alone, and marked then
 		switch err := c.write(ctx, j); {
 		case err == nil:
 			c.book.log.Info("job claimed", zap.String("job", c.id), zap.Int("claims", j.Claims))

@@ -25,6 +25,13 @@ type Job struct {
 	Claims int      `json:"claims"` // leaders that have taken the job, the first included
 	Spec   spec.Job `json:"spec"`   // as submitted; never changes
 
+	// Handling says that a leader is about to plan the job or to take it up, and has not come through. A claim that finds it
+	// counts a crash: the leader before ended amid it, perhaps of it. Whoever comes through clears both.
+	Handling bool `json:"handling,omitempty"`
+	Crashes  int  `json:"crashes,omitempty"`
+	// Crash is what the first leader said that knew that it broke down over the job; it is not cleared.
+	Crash string `json:"crash,omitempty"`
+
 	Phase        Phase            `json:"phase"`
 	Gen          int32            `json:"gen"` // task records of this generation count, others do not; only grows
 	Maps         int              `json:"maps,omitempty"`

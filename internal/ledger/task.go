@@ -123,12 +123,14 @@ func readTasks(ctx context.Context, store storage.Store, keys []string) ([]TaskR
 	g.SetLimit(taskReaders)
 	for i, key := range keys {
 		g.Go(func() error {
-			body, _, err := Fetch(ctx, store, key)
-			if err != nil {
-				return errs.E(errs.KindOf(err), "read", key, err)
-			}
-			recs[i], err = decodeTask(key, body)
-			return err
+			return errs.Contain(func() error {
+				body, _, err := Fetch(ctx, store, key)
+				if err != nil {
+					return errs.E(errs.KindOf(err), "read", key, err)
+				}
+				recs[i], err = decodeTask(key, body)
+				return err
+			})
 		})
 	}
 	return recs, g.Wait()

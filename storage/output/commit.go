@@ -42,9 +42,11 @@ func Publish(ctx context.Context, store storage.Store, parts []Staged) error {
 	g.SetLimit(atOnce)
 	for _, p := range parts {
 		g.Go(func() error {
-			err := once.Again(ctx, func(ctx context.Context) error {
-				_, err := store.Publish(ctx, p.Token)
-				return err
+			err := errs.Contain(func() error {
+				return once.Again(ctx, func(ctx context.Context) error {
+					_, err := store.Publish(ctx, p.Token)
+					return err
+				})
 			})
 			switch {
 			case errors.Is(err, storage.ErrNotExist):
@@ -75,7 +77,9 @@ func Discard(ctx context.Context, store storage.Store, parts []Staged) error {
 	g.SetLimit(atOnce)
 	for i, p := range parts {
 		g.Go(func() error {
-			failed[i] = errs.E(errs.Other, "discard part", p.Key, once.Again(ctx, func(ctx context.Context) error { return store.Discard(ctx, p.Token) }))
+			failed[i] = errs.E(errs.Other, "discard part", p.Key, errs.Contain(func() error {
+				return once.Again(ctx, func(ctx context.Context) error { return store.Discard(ctx, p.Token) })
+			}))
 			return nil
 		})
 	}
