@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"slices"
+	"time"
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/coordinator/sched"
@@ -89,7 +90,28 @@ func (l *leader) holdAll(s *session) {
 	}
 }
 
-// unhold forgets a worker that is lost: the next leader need not wait for it. Called in the loop only.
+// unholdLater forgets a worker that is lost and stays away: the next leader need not wait for it. As long as no other worker is
+// here it may be this leader that is lost; then the next one does well to wait. Called in the loop only.
+func (l *leader) unholdLater(w sched.WorkerID) {
+	l.group.Go(func() error {
+		select {
+		case <-time.After(silentBeats * l.srv.cfg.Heartbeat):
+			l.post(func() {
+				switch {
+				case l.sessions[w] != nil:
+				case len(l.sessions) == 0:
+					l.unholdLater(w)
+				default:
+					l.unhold(w)
+				}
+			})
+		case <-l.ended.Done():
+		}
+		return nil
+	})
+}
+
+// unhold takes a worker out of all records. Called in the loop only.
 func (l *leader) unhold(w sched.WorkerID) {
 	for _, j := range l.jobs {
 		if !j.over && j.holders.all[w] {

@@ -37,6 +37,7 @@ type leader struct {
 	handling sched.JobID   // that the loop is at; "" if it is at none
 	over     []sched.JobID // ended jobs still in jobs, the oldest first
 	sessions map[sched.WorkerID]*session
+	solitude solitude
 	arrivals events.Log // touched when a job has come out of the inbox; has a lock of its own
 }
 
@@ -48,8 +49,9 @@ func newLeader(s *Server, term lease.Term) *leader {
 		srv: s, term: term, log: s.log.With(zap.Uint64("epoch", term.Epoch)), since: time.Now(),
 		book:  records.Open(s.cfg.Store, term.Epoch, s.cfg.Lease.Holder, term.Valid, s.log),
 		posts: make(chan func(), 256), nudge: make(chan struct{}, 1),
-		sched: sched.New(s.cfg.Sched),
-		jobs:  map[sched.JobID]*job{}, sessions: map[sched.WorkerID]*session{},
+		sched:    sched.New(s.cfg.Sched),
+		solitude: solitude{since: time.Now()},
+		jobs:     map[sched.JobID]*job{}, sessions: map[sched.WorkerID]*session{},
 	}
 }
 
@@ -134,6 +136,7 @@ func (l *leader) loop(ctx context.Context) {
 			l.turn(func() { l.step(sched.Tick{}) })
 		case <-silence.C:
 			l.turn(l.checkSilence)
+			l.turn(l.checkSolitude)
 		}
 	}
 }

@@ -52,6 +52,14 @@ func newMortal(draw func() fate, die func()) *mortal {
 	return &mortal{draw: draw, die: die, thawed: make(chan struct{})}
 }
 
+// kill ends the process here and now.
+func (m *mortal) kill() {
+	m.mu.Lock()
+	m.stopped = true
+	m.mu.Unlock()
+	m.die()
+}
+
 var errDead = errors.New("this process is dead")
 
 // alive holds up a call of a process that is stopped. One that is dead never hears anything again.

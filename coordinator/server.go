@@ -46,6 +46,9 @@ type Config struct {
 	Heartbeat time.Duration
 	// InboxPoll is how often the leader looks for submissions nobody told it of; default 5 s.
 	InboxPoll time.Duration
+	// Solitude is how long a leader with live jobs goes without any worker, though it knows of some, before it lets another
+	// coordinator lead; default 30 s.
+	Solitude time.Duration
 	// SkipProbe leaves out the test of the store before leading, for a private store that was just made.
 	SkipProbe bool
 	Log       *zap.Logger // nil: no log
@@ -64,6 +67,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.InboxPoll == 0 {
 		c.InboxPoll = 5 * time.Second
+	}
+	if c.Solitude == 0 {
+		c.Solitude = 30 * time.Second
 	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()
@@ -89,6 +95,7 @@ type Server struct {
 	health *health.Server
 	// leader is the present leadership, nil while another coordinator leads or this one is still taking over.
 	leader atomic.Pointer[leader]
+	lonely atomic.Int64 // how often it has stepped aside for want of workers since it last saw one
 }
 
 // New checks cfg and makes a Server.

@@ -146,6 +146,7 @@ func (l *leader) register(s *session) {
 		old.close(errs.New(errs.Conflict, "worker %s has connected again", s.id))
 	}
 	l.sessions[s.id] = s
+	l.accompanied()
 	l.log.Info("worker joined", zap.String("worker", string(s.id)), zap.String("addr", s.reg.ShuffleAddr), zap.Uint32("slots", s.reg.Slots),
 		zap.Int("running", len(s.reg.Running)), zap.Int("held", len(s.reg.Held)))
 	s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Welcome{Welcome: &sessionv1.Welcome{
@@ -200,11 +201,12 @@ func (l *leader) lose(s *session, reason string) {
 	s.over = true
 	s.close(errs.New(errs.Unavailable, "lost: %s", reason))
 	delete(l.sessions, s.id)
+	l.solitude.since = time.Now()
 	l.log.Warn("worker lost", zap.String("worker", string(s.id)), zap.String("reason", reason))
 	for _, j := range l.jobs { // what its attempts had done is done again
 		maps.DeleteFunc(j.running, func(_ sched.AttemptID, p progress) bool { return p.worker == s.id })
 	}
-	l.unhold(s.id)
+	l.unholdLater(s.id)
 	l.step(sched.Lose{Worker: s.id, Reason: reason})
 }
 

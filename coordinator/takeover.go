@@ -40,6 +40,7 @@ func (l *leader) takeOver(ctx context.Context) ([]*job, error) {
 			continue
 		}
 		j := newJob(chain)
+		l.solitude.expected = l.solitude.expected || len(j.holders.all) > 0
 		l.jobs[j.id] = j
 		claimed = append(claimed, j)
 		l.log.Info("claimed job", zap.String("job", id), zap.String("phase", string(chain.Job().Phase)))
@@ -115,6 +116,9 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 	}
 	for _, w := range rec.Holders {
 		e.Await = append(e.Await, sched.WorkerID(w))
+		if l.sessions[sched.WorkerID(w)] == nil {
+			l.unholdLater(sched.WorkerID(w))
+		}
 	}
 	j.awaitUntil = time.Now().Add(2*l.srv.cfg.Heartbeat + 5*time.Second)
 	e.AwaitUntil = j.awaitUntil

@@ -31,6 +31,7 @@ type town struct {
 	fates []fate // of leaderships, in their order; those after them live
 	mu    sync.Mutex
 	led   []*mortal // who has written, in order; guarded by mu
+	hosts map[*mortal]*host
 
 	end  context.CancelFunc
 	done sync.WaitGroup
@@ -43,6 +44,7 @@ func newTown(t *testing.T, workers int, fates ...fate) *town {
 		bad: func(*sessionv1.AttemptID) bool { return false }}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour) // of the bubble
 	tn.ctx, tn.end = ctx, cancel
+	tn.hosts = map[*mortal]*host{}
 	for i := range len(fates) + 1 {
 		tn.found(ctx, fmt.Sprintf("c%d", i))
 	}
@@ -67,6 +69,7 @@ func (tn *town) found(ctx context.Context, name string) {
 		}
 		return fate{}
 	}, func() { h.sever(); kill() })
+	tn.hosts[m] = h
 	srv, err := New(Config{Store: m.view(tn.store.Store, ""), Resolver: townPlaces{tn, m}, Listener: h, Advertise: name,
 		SkipProbe: true, Log: zap.NewNop()})
 	if err != nil {

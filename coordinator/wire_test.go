@@ -72,3 +72,10 @@ func (h *host) sever() {
 		_ = c.Close()
 	}
 }
+
+// mend lets connections in again.
+func (h *host) mend() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cut = false
+}
