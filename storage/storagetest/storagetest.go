@@ -31,7 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 
 // RunPair is Run for a store that two handles reach, as two processes would. open gives both, of an empty store.
 func RunPair(t *testing.T, open func(t *testing.T) (a, b storage.Store)) {
-	for _, group := range [][]sentence{reads, records, streams, lists, races} {
+	for _, group := range [][]sentence{reads, records, streams, lists, races, histories} {
 		for _, s := range group {
 			t.Run(s.name, func(t *testing.T) {
 				ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -178,3 +178,19 @@ func TestSuiteHasTeeth(t *testing.T) {
 		})
 	}
 }
+
+// TestHistoriesHaveTeeth: the history of a store that breaks the contract of a record is found out.
+func TestHistoriesHaveTeeth(t *testing.T) {
+	for name, broken := range map[string]storage.Store{
+		"overwriting":  overwriting{mem.New()},
+		"checkThenAct": checkThenAct{mem.New()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &recorder{TB: t}
+			histories[0].check(&suite{TB: r, ctx: t.Context(), a: broken, b: broken})
+			if r.said == "" {
+				t.Error("its history is explained")
+			}
+		})
+	}
+}
