@@ -41,8 +41,8 @@ type toil struct {
 
 func nameOf(id *sessionv1.AttemptID) string { return id.Job + " " + label(id) }
 
-func (t *town) hire(ctx context.Context, id string) *drudge {
-	d := &drudge{t: t, id: id, addr: id + ":1", ctx: ctx, work: map[string]*toil{}, held: map[string]*sessionv1.Held{},
+func (tn *town) hire(ctx context.Context, id string) *drudge {
+	d := &drudge{t: tn, id: id, addr: id + ":1", ctx: ctx, work: map[string]*toil{}, held: map[string]*sessionv1.Held{},
 		reports: map[string]*sessionv1.Report{}, changed: make(chan struct{}, 1)}
 	d.done.Go(func() {
 		for ctx.Err() == nil {
@@ -216,7 +216,7 @@ func (d *drudge) toil(w *toil) *sessionv1.Report {
 	case w.stopped.Err() != nil:
 		return &sessionv1.Report{Id: o.Id, Outcome: sessionv1.Report_OUTCOME_STOPPED}
 	case d.t.bad(o.Id):
-		return failed(o.Id, errs.Invalid, "this record is bad")
+		return failed(o.Id, errs.UserCode, "this record is bad")
 	case o.Id.Phase == sessionv1.AttemptID_PHASE_MAP:
 		return mapped(o.Id)
 	}

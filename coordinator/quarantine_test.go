@@ -265,6 +265,9 @@ func TestHostileWorker(t *testing.T) {
 			t.Fatal("the job was not cancelled")
 		}
 	}
+	for len(honest.starts) > 0 { // of the job that is over
+		<-honest.starts
+	}
 	id = s.submit(c, c.job(2, 1))
 	c.until("the next job to run", func() bool { return s.status(c, id).Phase == controlv1.JobStatus_PHASE_RUNNING })
 	honest.maps(2)

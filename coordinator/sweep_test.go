@@ -58,6 +58,9 @@ func TestLeaderStopsAtEveryWrite(t *testing.T) {
 	total := sweep{kinds: map[string]bool{}}
 	for _, x := range tales {
 		for _, how := range []manner{diesBefore, diesAfter, freezes} {
+			if how == freezes && x.name != "done" && os.Getenv("MRCTL_SWEEP") == "" {
+				continue // `make sweep` has these
+			}
 			// How writes are grouped differs a little from run to run, and so does how many there are.
 			for n, missed := 1, 0; missed < 2 && n < mostWrites; n++ {
 				if x.one(t, &total, fate{n, how}) == "" {
