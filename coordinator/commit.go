@@ -125,33 +125,6 @@ func complete(winners []ledger.TaskRecord, partitions int) error {
 	return nil
 }
 
-// recommit answers staged parts that are gone: a new generation, in which their tasks are run again. The other winners
-// are carried over by new records.
-func (l *leader) recommit(ctx context.Context, j *job, winners []ledger.TaskRecord, lost *output.LostError) error {
-	gen := j.chain.Job().Gen + 1
-	event := sched.CommitFailed{Job: j.id, Gen: gen}
-	for _, w := range winners {
-		if slices.Contains(lost.Keys, w.Part.Key) {
-			event.Lost = append(event.Lost, sched.TaskID{Job: j.id, Phase: sched.Reduce, Index: int32(w.Task)})
-			continue
-		}
-		w.Gen = gen
-		if _, _, err := ledger.CreateTask(ctx, l.srv.cfg.Store, w); err != nil {
-			return err
-		}
-	}
-	if err := j.update(ctx, func(r *ledger.Job) { r.Phase, r.Gen = ledger.Running, gen }); err != nil {
-		return err
-	}
-	l.post(func() {
-		for _, t := range event.Lost {
-			delete(j.winners, t.Index)
-		}
-		l.step(event)
-	})
-	return nil
-}
-
 // result gathers winners in order and the counters of the attempts that count. Called in the loop only.
 func (j *job) result() ([]ledger.TaskRecord, map[string]int64) {
 	winners := make([]ledger.TaskRecord, 0, len(j.winners))

@@ -14,6 +14,7 @@ import (
 	"github.com/mrctl/mrctl/coordinator/sched"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage/dataset"
 )
 
@@ -108,6 +109,7 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 	j.head, j.winners, j.admitted = head, winners, true
 	e := sched.Admit{
 		Job: j.id, Priority: rec.Spec.Priority, Maps: head.Maps, Reduces: head.Partitions, Gen: rec.Gen,
+		Strict: rec.Spec.Nondeterministic == spec.Fail, Redone: rec.Redone, Published: rec.Published,
 		MaxAttempts: rec.Spec.MaxAttempts, Finished: map[sched.TaskID]sched.Consumed{},
 		FirstAttempt: int32(max(rec.Claims-1, 0) * ledger.AttemptsPerLeader),
 	}

@@ -27,6 +27,7 @@ func jobFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "record-timeout", Usage: "a record that Map takes longer than `TIME` for is bad, such as 30s", DefaultText: "none"},
 		&cli.DurationFlag{Name: "attempt-timeout", Usage: "an attempt of a task that takes longer than `TIME` fails", DefaultText: "none"},
 		&cli.StringFlag{Name: "max-record", Usage: "a record above `BYTES` is bad", DefaultText: "a quarter of the memory, at most 256MiB"},
+		&cli.StringFlag{Name: "nondeterministic", Usage: "when the map gives something else as it runs again after a crash: rerun (the reduces that used what it gave before) or fail", DefaultText: "rerun"},
 		&cli.IntFlag{Name: "priority", Usage: "jobs of a higher `N` go first", DefaultText: "0"},
 		&cli.StringFlag{Name: "request-id", Usage: "submitting the same `ID` again gives the same job"},
 	}
@@ -35,24 +36,28 @@ func jobFlags() []cli.Flag {
 // jobOf turns flags into a job, without the plugin.
 func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
 	job = spec.Job{
-		InputFormat:    c.String("input-format"),
-		OutputFormat:   c.String("output-format"),
-		Decompress:     c.String("decompress"),
-		Partitions:     c.Int("partitions"),
-		MaxAttempts:    c.Int("max-attempts"),
-		MaxBadRecords:  c.Int64("max-bad-records"),
-		RecordTimeout:  c.Duration("record-timeout"),
-		AttemptTimeout: c.Duration("attempt-timeout"),
-		Priority:       c.Int("priority"),
-		RequestID:      c.String("request-id"),
-		Keys:           c.String("key-bytes"),
-		SharedFS:       c.Bool("shared-fs"),
+		InputFormat:      c.String("input-format"),
+		OutputFormat:     c.String("output-format"),
+		Decompress:       c.String("decompress"),
+		Partitions:       c.Int("partitions"),
+		MaxAttempts:      c.Int("max-attempts"),
+		MaxBadRecords:    c.Int64("max-bad-records"),
+		RecordTimeout:    c.Duration("record-timeout"),
+		AttemptTimeout:   c.Duration("attempt-timeout"),
+		Priority:         c.Int("priority"),
+		RequestID:        c.String("request-id"),
+		Keys:             c.String("key-bytes"),
+		SharedFS:         c.Bool("shared-fs"),
+		Nondeterministic: c.String("nondeterministic"),
 	}
 	if err := dataset.CheckFormat(job.InputFormat); err != nil {
 		return job, err
 	}
 	if err := output.CheckFormat(job.OutputFormat); err != nil {
 		return job, err
+	}
+	if n := job.Nondeterministic; n != "" && n != spec.Rerun && n != spec.Fail {
+		return job, errs.New(errs.Invalid, "--nondeterministic %q: it is %s or %s", n, spec.Rerun, spec.Fail)
 	}
 	if _, err := job.KeyBytes(); err != nil {
 		return job, next(err, "mrctl %s --help explains --key-bytes", c.Command.Name)

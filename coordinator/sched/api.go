@@ -79,6 +79,12 @@ type Admit struct {
 	Finished map[TaskID]Consumed
 	// FirstAttempt is a number no attempt of this job has had; attempts of a new leader start here.
 	FirstAttempt int32
+	// Strict ends the job where its maps turn out not to be deterministic, rather than run reduces again.
+	Strict bool
+	// Redone counts the generations begun so far for that reason. Published says that parts of an earlier generation may
+	// be visible: their reduces cannot be run again.
+	Redone    int
+	Published bool
 	// Await are the workers said to hold the job's runs; nothing is started until all have joined or AwaitUntil.
 	Await      []WorkerID
 	AwaitUntil time.Time
@@ -143,11 +149,12 @@ type Cancel struct {
 type Committed struct{ Job JobID }
 
 // CommitFailed says that a commit cannot go on: the winners named are unusable (their staged parts are gone); they are
-// run again under a higher generation.
+// run again under a higher generation. It answers Redo too.
 type CommitFailed struct {
-	Job  JobID
-	Gen  int32 // the new generation, durable already
-	Lost []TaskID
+	Job       JobID
+	Gen       int32 // the new generation, durable already
+	Lost      []TaskID
+	Published bool // parts of other winners are visible
 }
 
 // Ended says that the failure or cancellation of a job is durable. It answers End; in answer to Commit it says that the
@@ -214,6 +221,13 @@ type Stop struct {
 // Commit asks for the job's output to be published: every task has its winner and their inputs are consistent.
 type Commit struct{ Job JobID }
 
+// Redo asks for a new generation in which the winners named do not count: they rest on other outputs of a map than
+// those that can be had. Their tasks run again once CommitFailed says that it is durable.
+type Redo struct {
+	Job   JobID
+	Tasks []TaskID
+}
+
 // End asks for the job's failure or cancellation to be made durable. Canceled tells which. Cause is the attempt
 // that was the first cause, where there is one.
 type End struct {
@@ -241,6 +255,7 @@ func (Start) effect()   {}
 func (Feed) effect()    {}
 func (Stop) effect()    {}
 func (Commit) effect()  {}
+func (Redo) effect()    {}
 func (End) effect()     {}
 func (Release) effect() {}
 func (Note) effect()    {}
@@ -265,6 +280,7 @@ type JobView struct {
 	Map, Reduce                  TaskCounts
 	AttemptsFailed, AttemptsLost int
 	Kept                         int // tasks finished before this leader admitted the job
+	Redone                       int // generations begun because outputs of one map differed
 }
 
 // TaskCounts counts the tasks of a phase by state.

@@ -114,7 +114,7 @@ func checkJob(s *Scheduler, j *job) error {
 		n.Waiting = n.Total - n.Done - n.Running
 		return n
 	}
-	want := JobView{Map: count(Map), Reduce: count(Reduce), AttemptsFailed: j.attemptsFailed, AttemptsLost: j.attemptsLost, Kept: kept}
+	want := JobView{Map: count(Map), Reduce: count(Reduce), AttemptsFailed: j.attemptsFailed, AttemptsLost: j.attemptsLost, Kept: kept, Redone: j.redone}
 	if !ok || v != want || counts != j.counts {
 		return fmt.Errorf("view %+v, want %+v; counts %v, want %v", v, want, j.counts, counts)
 	}

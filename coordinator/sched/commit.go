@@ -71,10 +71,9 @@ func (s *Scheduler) name(j *job, v *vector, by int32) *End {
 			continue
 		}
 		if n.digest != v.Digests[i] {
-			cause := AttemptID{TaskID: j.tasks[Map][i].id(), Attempt: v.Attempts[i], Gen: j.gen}
-			return &End{Kind: errs.UserCode, Cause: &cause, Reason: fmt.Sprintf(
-				"the map function is not deterministic: reduce %d rests on attempt %d of map %d (digest %x), reduce %d on attempt %d (digest %x)",
-				n.by, n.attempt, i, n.digest, by, v.Attempts[i], v.Digests[i])}
+			if end := s.differ(j, n, v, i, by); end != nil {
+				return end
+			}
 		}
 	}
 	return nil
@@ -95,16 +94,20 @@ func (s *Scheduler) unconsume(j *job, lost []*task) {
 		}
 	}
 	clear(j.vecs[len(kept):])
-	j.vecs, j.named = kept, nil
+	j.vecs, j.named, j.torn = kept, nil, false
 	for i, v := range j.inputs { // after a failed commit, not on a path that is walked often
 		if v != nil {
-			s.name(j, v, int32(i)) // no conflict: these winners were consistent before
+			s.name(j, v, int32(i)) // no conflict: those that did not go together are among the lost
 		}
 	}
 }
 
-// commit asks for the output to be published: every task of the last phase has its winner.
+// commit asks for the output to be published: every task of the last phase has its winner. Winners that do not go together
+// are made again first.
 func (s *Scheduler) commit(j *job) {
+	if j.torn && s.mend(j) {
+		return
+	}
 	s.setJob(j, jobCommitting)
 	s.stopAll(j, "the job has all its results")
 	s.noteJob(j, NoteJobCommitting, "every task has its winner (%s); attempts on the way: %d failed, %d lost",
@@ -126,9 +129,19 @@ func (s *Scheduler) commitFailed(e CommitFailed) {
 		return
 	}
 	j.gen = e.Gen
-	j.recommits++
+	j.published = j.published || e.Published
+	why := "winner unusable"
+	if j.redoing {
+		j.redoing, why = false, "they rest on outputs of maps that are no more"
+	} else {
+		j.recommits++
+	}
 	s.touch(j)
 	s.setJob(j, jobAwaiting)
+	if j.asked != nil {
+		s.wind(j, *j.asked)
+		return
+	}
 	s.holdBack(j)
 	if j.recommits > s.cfg.MaxLosses {
 		s.wind(j, End{Kind: errs.Unavailable, Reason: fmt.Sprintf("%d commits in a row found winners whose results are gone", j.recommits)})
@@ -143,7 +156,7 @@ func (s *Scheduler) commitFailed(e CommitFailed) {
 		s.setTask(t, taskQueued)
 		lost = append(lost, t)
 	}
-	s.noteJob(j, NoteJobRecommit, "%s to run again under generation %d: winner unusable", many(len(lost), j.last().String()), j.gen)
+	s.noteJob(j, NoteJobRecommit, "%s to run again under generation %d: %s", many(len(lost), j.last().String()), j.gen, why)
 	if j.last() == Reduce && len(lost) > 0 {
 		s.unconsume(j, lost)
 		s.refill(j)

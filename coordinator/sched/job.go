@@ -47,6 +47,13 @@ type job struct {
 
 	attemptsFailed, attemptsLost, kept, recommits int
 
+	strict    bool // see Admit, as are the next two
+	redone    int
+	published bool
+	torn      bool // finished reduces rest on different outputs of one map
+	redoing   bool // Redo is out
+	asked     *End // a cancel that came while the job was committing
+
 	counted int // of ready, in Scheduler.ready
 
 	inLine, inEarly int
@@ -101,6 +108,7 @@ func (s *Scheduler) admit(e Admit) {
 	j := &job{
 		id: e.Job, priority: e.Priority, gen: e.Gen, first: e.FirstAttempt,
 		maxAttempts: e.MaxAttempts, seq: s.admitted,
+		strict: e.Strict, redone: e.Redone, published: e.Published,
 		live:   bag[*attempt]{at: func(a *attempt) *int { return &a.inJob }},
 		timers: bag[*timer]{at: func(t *timer) *int { return &t.inJob }},
 		held:   bag[*holding]{at: func(h *holding) *int { return &h.inJob }},
@@ -214,15 +222,19 @@ func (s *Scheduler) open(j *job, why string) {
 	s.touch(j)
 	s.setJob(j, jobRunning)
 	s.noteJob(j, NoteJobOpened, "%s; kept %s", why, many(j.kept, "finished task"))
+	if j.torn && j.complete(j.last()) {
+		s.commit(j) // which waited to learn what is held
+	}
 }
 
-// cancel asks for a job's end; a commit under way goes first.
+// cancel asks for a job's end; a commit under way goes first, and if it succeeds the job is done.
 func (s *Scheduler) cancel(e Cancel) {
 	j := s.jobs[e.Job]
 	switch {
 	case j == nil:
 	case j.state == jobCommitting:
 		s.noteJob(j, NoteCancelIgnored, "the job is committing; it was asked to end: %s", e.Reason)
+		j.asked = &End{Canceled: true, Kind: errs.Canceled, Reason: e.Reason} // unless the commit fails
 	case !j.over():
 		s.wind(j, End{Canceled: true, Kind: errs.Canceled, Reason: e.Reason})
 	}

@@ -75,6 +75,9 @@ func (w *world) carryOut(effect Effect) {
 	case Commit:
 		w.checkCommit(w.job(e.Job))
 		w.job(e.Job).answer = e
+	case Redo:
+		w.checkRedo(w.job(e.Job), e)
+		w.job(e.Job).answer = e
 	case End:
 		j := w.job(e.Job)
 		if j.answer != nil || j.over {
@@ -165,6 +168,18 @@ func (w *world) checkFeed(e Feed) {
 			w.Gone++
 		} else if w.slots[src.Worker] == nil || int(src.Map) >= j.maps {
 			w.failf("%v is sent to worker %s for map %d, which is not there", e.ID, src.Worker, src.Map)
+		}
+	}
+}
+
+// checkRedo: only winners that are there and not visible yet may be given up.
+func (w *world) checkRedo(j *durable, e Redo) {
+	if len(e.Tasks) == 0 || j.strict || !j.random {
+		w.failf("%v of a job that is strict: %v, random: %v", e, j.strict, j.random)
+	}
+	for _, id := range e.Tasks {
+		if _, ok := j.records[id]; !ok || j.published[id] {
+			w.failf("%v is to be made again; it has a winner: %v, it is published: %v", id, ok, j.published[id])
 		}
 	}
 }

@@ -39,13 +39,13 @@ func TestModel(t *testing.T) {
 	}
 	t.Logf("%d runs: %+v", *runs, sum)
 	if *runs >= 100 && (sum.Committed == 0 || sum.Failed == 0 || sum.Canceled == 0 || sum.Recommits == 0 || sum.Leaders == 0 || sum.Adopted == 0 ||
-		sum.Early == 0 || sum.Yielded == 0 || sum.Gone == 0) {
+		sum.Early == 0 || sum.Redone == 0 || sum.Yielded == 0 || sum.Gone == 0) {
 		t.Errorf("the model did not reach everything: %+v", sum)
 	}
 }
 
 type tally struct {
-	Steps, Starts, Leaders, Committed, Failed, Canceled, Recommits, Adopted, Missing, Lost int
+	Steps, Starts, Leaders, Committed, Failed, Canceled, Recommits, Redone, Adopted, Missing, Lost int
 	// Of reduces that began before all maps were done: begun, stopped for others, told that an output is gone, found to
 	// hold another output than the chosen one.
 	Early, Yielded, Gone, Contradicted int
@@ -59,6 +59,7 @@ func (a *tally) add(b tally) {
 	a.Failed += b.Failed
 	a.Canceled += b.Canceled
 	a.Recommits += b.Recommits
+	a.Redone += b.Redone
 	a.Adopted += b.Adopted
 	a.Missing += b.Missing
 	a.Lost += b.Lost
@@ -76,6 +77,9 @@ type durable struct {
 	records       map[TaskID]Consumed // winners under gen
 	holders       map[WorkerID]bool
 	random        bool // its map function gives something else each time
+	strict        bool
+	redone        int
+	published     map[TaskID]bool // parts that are visible
 	over          bool
 	answer        Effect // Commit or End, not answered yet
 	openAt        time.Time
@@ -219,7 +223,8 @@ func (w *world) addHost(slots int) {
 func (w *world) submit() {
 	id := JobID(fmt.Sprintf("j%d", len(w.jobs)))
 	w.jobs = append(w.jobs, &durable{
-		id: id, maps: w.rng.IntN(6), reduces: w.rng.IntN(4), records: map[TaskID]Consumed{}, holders: map[WorkerID]bool{}, random: w.chance(30),
+		id: id, maps: w.rng.IntN(6), reduces: w.rng.IntN(4), records: map[TaskID]Consumed{}, holders: map[WorkerID]bool{},
+		random: w.chance(30), strict: w.chance(20), published: map[TaskID]bool{},
 	})
 }
 
@@ -232,6 +237,7 @@ func (w *world) claim() {
 		j.admitted = true
 		e := Admit{
 			Job: j.id, Maps: j.maps, Reduces: j.reduces, MaxAttempts: 3, Gen: j.gen, Priority: w.rng.IntN(3),
+			Strict: j.strict, Redone: j.redone, Published: len(j.published) > 0,
 			Finished: maps.Clone(j.records), FirstAttempt: w.leader * 1000, AwaitUntil: w.now.Add(15 * time.Second),
 		}
 		j.openAt, j.await = e.AwaitUntil, map[WorkerID]bool{}
@@ -267,13 +273,22 @@ func (w *world) resolve(j *durable) Event {
 		j.over = true
 		return Ended{Job: j.id}
 	}
+	if redo, ok := answer.(Redo); ok {
+		w.Redone++
+		j.gen++
+		j.redone++
+		for _, id := range redo.Tasks {
+			delete(j.records, id)
+		}
+		return CommitFailed{Job: j.id, Gen: j.gen, Lost: redo.Tasks}
+	}
 	if !w.calm && w.chance(30) {
 		w.Recommits++
 		e := CommitFailed{Job: j.id, Gen: j.gen + 1}
 		kept := map[TaskID]Consumed{}
 		for id, c := range j.records {
-			if w.chance(50) {
-				kept[id] = c
+			if j.published[id] || w.chance(50) {
+				kept[id], j.published[id] = c, true
 			}
 		}
 		for _, p := range []Phase{Map, Reduce} {
@@ -286,6 +301,7 @@ func (w *world) resolve(j *durable) Event {
 			}
 		}
 		j.gen, j.records = e.Gen, kept
+		e.Published = len(j.published) > 0
 		return e
 	}
 	j.over = true

@@ -7,7 +7,8 @@ const (
 	NoteJobAdmitted     = "job-admitted"
 	NoteJobOpened       = "job-opened" // the wait for the workers of the old leader is over
 	NoteJobCommitting   = "job-committing"
-	NoteJobRecommit     = "job-recommit" // winners proved unusable and run again
+	NoteJobRecommit     = "job-recommit"  // winners proved unusable and run again
+	NoteInputsDiffer    = "inputs-differ" // two attempts of one map gave different outputs, and reduces rest on both
 	NoteJobDone         = "job-done"
 	NoteJobFailed       = "job-failed"
 	NoteJobCanceled     = "job-canceled"

@@ -105,7 +105,7 @@ func (s *Scheduler) View(id JobID) (JobView, bool) {
 	}
 	return JobView{
 		Map: count(Map), Reduce: count(Reduce),
-		AttemptsFailed: j.attemptsFailed, AttemptsLost: j.attemptsLost, Kept: j.kept,
+		AttemptsFailed: j.attemptsFailed, AttemptsLost: j.attemptsLost, Kept: j.kept, Redone: j.redone,
 	}, true
 }
 

@@ -20,14 +20,14 @@ var rewrite = flag.Bool("rewrite", false, "rewrite what the scripts in testdata 
 // TestScripts runs the scripts in testdata. A script is a list of blocks: commands, a line "----", what they give, an
 // empty line. Lines that begin with # are for the reader. What a block gives is what Step gave (notes are indented).
 //
-//	admit J maps=N reduces=N [prio=N] [max=N] [gen=N] [first=N] [await=W,W until=DUR] [finished=TASK:A.DD/A.DD,TASK]
+//	admit J maps=N reduces=N [prio=N] [max=N] [gen=N] [first=N] [strict=1] [redone=N] [published=1] [await=W,W until=DUR] [finished=TASK:A.DD/A.DD,TASK]
 //	join W [slots=N] [running=J/ATTEMPT,...] [held=J/ATTEMPT:DD,...]
 //	lose W REASON...   drain W
 //	progress J/ATTEMPT [landed=N]
 //	done W J/ATTEMPT [digest=DD] [consumed=A.DD/A.DD]
 //	fail W J/ATTEMPT KIND TEXT...      lost W J/ATTEMPT TEXT...      missing W J/ATTEMPT ATTEMPT,ATTEMPT
 //	stopped W J/ATTEMPT
-//	cancel J REASON...   committed J   ended J   commitfailed J gen=N lost=TASK,TASK
+//	cancel J REASON...   committed J   ended J   commitfailed J gen=N lost=TASK,TASK [published=1]
 //	tick DUR      lets time pass, step by step as NextWake says
 //	show J        the tasks and counts of a job      workers      wake
 //
@@ -164,7 +164,7 @@ func (r *script) command(c command) {
 	case "committed":
 		r.step(Committed{Job: JobID(c.arg(0))})
 	case "commitfailed":
-		e := CommitFailed{Job: JobID(c.arg(0)), Gen: int32(c.num("gen", 0))}
+		e := CommitFailed{Job: JobID(c.arg(0)), Gen: int32(c.num("gen", 0)), Published: c.num("published", 0) > 0}
 		for _, id := range c.list("lost") {
 			e.Lost = append(e.Lost, c.attempt(c.arg(0)+"/"+id).TaskID)
 		}
@@ -278,6 +278,12 @@ func describe(e Effect) string {
 		return fmt.Sprintf("stop %s %s/%s: %s", e.Worker, e.ID.Job, shortAttempt(e.ID), e.Reason)
 	case Commit:
 		return fmt.Sprintf("COMMIT %s", e.Job)
+	case Redo:
+		s := "REDO " + string(e.Job)
+		for _, id := range e.Tasks {
+			s += " " + short(id)
+		}
+		return s
 	case End:
 		s := fmt.Sprintf("END %s canceled=%v kind=%v", e.Job, e.Canceled, e.Kind)
 		if e.Cause != nil {

@@ -40,7 +40,9 @@ type Job struct {
 	Counters     map[string]int64 `json:"counters,omitempty"`
 	Parts        []Part           `json:"parts,omitempty"` // of the output, once it is done
 	Warnings     []string         `json:"warnings,omitempty"`
-	Error        string           `json:"error,omitempty"` // why it failed
+	Redone       int              `json:"redone,omitempty"`    // generations begun because outputs of one map differed
+	Published    bool             `json:"published,omitempty"` // parts of an earlier generation are visible
+	Error        string           `json:"error,omitempty"`     // why it failed
 	ErrorKind    errs.Kind        `json:"error_kind,omitempty"`
 	Cause        string           `json:"cause,omitempty"` // the attempt that was the first cause of a failure
 	CancelReason string           `json:"cancel_reason,omitempty"`

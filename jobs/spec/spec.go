@@ -20,6 +20,12 @@ const (
 	MinRecordTimeout = 100 * time.Millisecond
 )
 
+// What Job.Nondeterministic may be.
+const (
+	Rerun = "rerun"
+	Fail  = "fail"
+)
+
 // Job is a job as submitted. The zero value of a field means its default where it has one.
 type Job struct {
 	Name string `json:"name"` // from the plugin's Describe; [a-z0-9-], 1 to 40 bytes
@@ -48,6 +54,9 @@ type Job struct {
 	AttemptTimeout time.Duration `json:"attempt_timeout,omitempty"`
 	Priority       int           `json:"priority,omitempty"` // higher goes first
 	Keys           string        `json:"keys,omitempty"`     // "OFF:LEN", see KeyBytes; identity jobs only
+	// Nondeterministic is what becomes of a job whose map gives something else when it is run again: "" or Rerun runs the
+	// reduces again that rest on what it gave before, Fail ends the job.
+	Nondeterministic string `json:"nondeterministic,omitempty"`
 
 	RequestID string    `json:"request_id,omitempty"` // the same id twice is one job
 	Submitted time.Time `json:"submitted"`            // the client's clock; for people
@@ -116,6 +125,9 @@ func (j Job) Check() error {
 	}
 	if d := j.Decompress; d != "" && d != "auto" && d != "none" {
 		return bad("decompress", "%q is neither auto nor none", d)
+	}
+	if n := j.Nondeterministic; n != "" && n != Rerun && n != Fail {
+		return bad("nondeterministic", "%q is neither %s nor %s", n, Rerun, Fail)
 	}
 	_, err := j.KeyBytes()
 	return err
