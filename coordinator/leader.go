@@ -74,6 +74,7 @@ func (l *leader) run(ctx context.Context, ready func()) error {
 	ready()
 	// Not before ready: whoever submitted and found nobody to nudge must be seen by the look that follows.
 	l.group.Go(func() error { return l.watchInbox(ctx) })
+	l.group.Go(func() error { l.collect(ctx); return nil })
 	<-loop
 	for _, s := range l.sessions {
 		s.close(errs.New(errs.Unavailable, "this coordinator no longer leads"))

@@ -23,6 +23,7 @@ import (
 
 	controlv1 "github.com/mrctl/mrctl/api/control/v1"
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/coordinator/gc"
 	"github.com/mrctl/mrctl/coordinator/lease"
 	"github.com/mrctl/mrctl/coordinator/sched"
 	"github.com/mrctl/mrctl/internal/errs"
@@ -49,6 +50,9 @@ type Config struct {
 	// Solitude is how long a leader with live jobs goes without any worker, though it knows of some, before it lets another
 	// coordinator lead; default 30 s.
 	Solitude time.Duration
+	// GCEvery is how often the leader removes what nobody owns any more; default 1 h, below 0 never. GC says how old it is.
+	GCEvery time.Duration
+	GC      gc.Limits
 	// SkipProbe leaves out the test of the store before leading, for a private store that was just made.
 	SkipProbe bool
 	Log       *zap.Logger // nil: no log
@@ -70,6 +74,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Solitude == 0 {
 		c.Solitude = 30 * time.Second
+	}
+	if c.GCEvery == 0 {
+		c.GCEvery = time.Hour
 	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()

@@ -102,12 +102,19 @@ type Pending struct {
 	Key     string
 	Token   Token
 	Started time.Time
+	Size    int64 // bytes, where it is known
 }
 
 // Sweeper is implemented by stores that can name what was created and never published. Keys must be exact: some
 // servers cannot list uploads by prefix.
 type Sweeper interface {
 	PendingOf(ctx context.Context, key string) ([]Pending, error)
+}
+
+// Litter is implemented by stores that can name all that was begun and never became an object, whatever its key: a folder
+// whose writers were killed holds temporary files.
+type Litter interface {
+	Temporary(ctx context.Context) iter.Seq2[Pending, error]
 }
 
 // Places finds what URIs name: a folder path, or s3://bucket/key.

@@ -39,7 +39,8 @@ type pastRun struct {
 	id   string
 	dir  string
 	made time.Time
-	size int64 // bytes, where it was asked for
+	size int64  // bytes, where it was asked for
+	why  string // it goes, where that is not its age
 }
 
 func (r pastRun) store() string   { return filepath.Join(r.dir, "store") }

@@ -85,7 +85,12 @@ func (p *program) place(ctx context.Context, cl *cluster, o *order, platforms []
 	if err := o.job.Check(); err != nil {
 		return err
 	}
-	return ledger.SubmitInbox(ctx, cl.store, o.id, o.job)
+	if err := ledger.SubmitInbox(ctx, cl.store, o.id, o.job); err != nil || o.plugin == nil || o.ready != nil {
+		return err
+	}
+	// A binary that was there already may have been old enough to be removed until the job was seen to name it.
+	_, err := o.plugin.upload(ctx, cl.store, platforms, p.stderr)
+	return err
 }
 
 // asksForHelp says that the plugin's own flags ask for its help.

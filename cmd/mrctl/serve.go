@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"go.uber.org/zap"
@@ -228,10 +229,17 @@ func workerScratch(dir string) (scratch string, leave func() error, err error) {
 		if err := os.MkdirAll(base, 0o700); err != nil {
 			return "", nil, err
 		}
-		if dir, err = os.MkdirTemp(base, "worker-"); err != nil {
+		if _, err := trimScratch(base, time.Now(), false); err != nil {
 			return "", nil, err
 		}
-		return dir, func() error { return os.RemoveAll(dir) }, nil
+		if dir, err = os.MkdirTemp(base, workerPrefix); err != nil {
+			return "", nil, err
+		}
+		unlock, err := lockFile(filepath.Join(dir, "lock"))
+		if err != nil {
+			return "", nil, err
+		}
+		return filepath.Join(dir, "work"), func() error { unlock(); return os.RemoveAll(dir) }, nil
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return "", nil, err
@@ -243,8 +251,13 @@ func workerScratch(dir string) (scratch string, leave func() error, err error) {
 	if err != nil {
 		return "", nil, next(err, "give each worker a --scratch of its own")
 	}
-	// The worker removes its folder at the end, so it gets one beside the lock.
-	return filepath.Join(dir, "work"), func() error { unlock(); return nil }, nil
+	// The worker removes its folder at the end, so it gets one beside the lock. One that was killed has left it.
+	work := filepath.Join(dir, "work")
+	if err := os.RemoveAll(work); err != nil {
+		unlock()
+		return "", nil, errs.E(errs.Other, "--scratch", work, err)
+	}
+	return work, func() error { unlock(); return nil }, nil
 }
 
 // parseLabels reads NAME=VALUE words.

@@ -139,7 +139,7 @@ func TestWrongUsage(t *testing.T) {
 		{"missing port", "serve coordinator --store s --listen localhost"},
 		{`--label "a"`, "serve worker --store s --label a"},
 		{`--log-level "loud"`, "serve worker --store s --log-level loud"},
-		{"gc: --store", "gc --store s"},
+		{"gc: --keep", "gc --store s --keep 3"},
 		{`completion "tcsh"`, "completion tcsh"},
 	} {
 		wants(t, exitUsage, "", c.says, strings.Fields(c.line)...)

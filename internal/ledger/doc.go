@@ -9,6 +9,7 @@
 //	jobs/<id>/t/<stage>-<map|reduce>/<gen>/<n>             create-once: the winning attempt of a task
 //	jobs/<id>/logs/<stage>-<map|reduce>-<n>.<attempt>      what an attempt wrote to standard error
 //	jobs/<id>/history                                      create-once: what happened, for people
+//	jobs/<id>/swept                                        create-once: nothing staged is left of it (see coordinator/gc)
 //	ended/<id>                                             create-once: the index of jobs that are over
 //	plugins/<sha256>                                       binaries, named by their content
 //

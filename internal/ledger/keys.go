@@ -10,10 +10,12 @@ const LeaseKey = "lease"
 
 // Prefixes under which a List finds all of a kind.
 const (
-	EpochPrefix = "lease.epochs/"
-	InboxPrefix = "inbox/"
-	EndedPrefix = "ended/"
-	jobPrefix   = "jobs/"
+	EpochPrefix  = "lease.epochs/"
+	InboxPrefix  = "inbox/"
+	EndedPrefix  = "ended/"
+	JobPrefix    = jobPrefix
+	PluginPrefix = "plugins/"
+	jobPrefix    = "jobs/"
 )
 
 // EpochKey is the marker of an epoch that has been used. Markers sort by number.
@@ -62,8 +64,11 @@ func LogKey(job string, stage int, phase TaskPhase, task int, attempt int32) str
 // HistoryKey is a job's history once it has ended.
 func HistoryKey(id string) string { return jobPrefix + id + "/history" }
 
+// SweptKey notes that nothing staged is left of a job that has ended.
+func SweptKey(id string) string { return jobPrefix + id + "/swept" }
+
 // PluginKey is a plugin's binary by the sha256 of its bytes, in hex.
-func PluginKey(sha string) string { return "plugins/" + sha }
+func PluginKey(sha string) string { return PluginPrefix + sha }
 
 // OutputFolder is where the parts of a job lie that names no output of its own.
 func OutputFolder(id string) string { return jobPrefix + id + "/out" }

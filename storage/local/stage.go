@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -197,6 +199,30 @@ func (s *Store) PendingOf(ctx context.Context, key string) ([]storage.Pending, e
 		found = append(found, storage.Pending{Key: key, Token: t, Started: mtime(st)})
 	}
 	return found, nil
+}
+
+// Temporary implements storage.Litter.
+func (s *Store) Temporary(ctx context.Context) iter.Seq2[storage.Pending, error] {
+	ours := func(name string) bool { return strings.HasPrefix(name, ".") && !strings.HasPrefix(name, tempPrefix) }
+	return func(yield func(storage.Pending, error) bool) {
+		for e, err := range walk(ctx, s.root, "", "", ours) {
+			if err != nil {
+				yield(storage.Pending{}, storage.Fail("walk", "", err))
+				return
+			}
+			dir, name := path.Split(e.key)
+			name, temporary := strings.CutPrefix(name, tempPrefix)
+			at := len(name) - token.IDLen - 1
+			if !temporary || at < 1 || name[at] != '-' || storage.CheckKey(dir+name[:at]) != nil {
+				continue
+			}
+			g := staged{Key: dir + name[:at], ID: name[at+1:], Version: versionOf(e.st)}
+			t, err := token.Encode("local", g)
+			if !yield(storage.Pending{Key: g.Key, Token: t, Started: mtime(e.st), Size: e.st.Size}, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // decode reads a token and trusts nothing in it: it may come from another process.

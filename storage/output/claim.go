@@ -101,6 +101,25 @@ func change(ctx context.Context, store storage.Store, decide func(claim) (claim,
 	return errs.E(errs.Other, "claim output", "", err)
 }
 
+// Owner is the job that an output belongs to; empty where there is none, or it came to nothing.
+func Owner(ctx context.Context, store storage.Store) (job string, err error) {
+	body, _, err := store.Get(ctx, ClaimKey)
+	if errors.Is(err, storage.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", errs.E(errs.Other, "read claim", ClaimKey, err)
+	}
+	var c claim
+	if err := json.Unmarshal(body, &c); err != nil {
+		return "", errs.E(errs.Corrupt, "read claim", ClaimKey, err)
+	}
+	if c.Released {
+		return "", nil
+	}
+	return c.Job, nil
+}
+
 // shown is how many names a refusal lists.
 const shown = 3
 

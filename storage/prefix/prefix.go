@@ -65,6 +65,19 @@ func (s *Store) Publish(ctx context.Context, t storage.Token) (storage.Info, err
 // Discard implements storage.Store.
 func (s *Store) Discard(ctx context.Context, t storage.Token) error { return s.below.Discard(ctx, t) }
 
+// PendingOf implements storage.Sweeper. A store that cannot tell has nothing pending.
+func (s *Store) PendingOf(ctx context.Context, key string) ([]storage.Pending, error) {
+	sweeper, ok := s.below.(storage.Sweeper)
+	if !ok {
+		return nil, nil
+	}
+	found, err := sweeper.PendingOf(ctx, s.prefix+key)
+	for i := range found {
+		found[i].Key = strings.TrimPrefix(found[i].Key, s.prefix)
+	}
+	return found, err
+}
+
 // List implements storage.Store.
 func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[storage.Info, error] {
 	return func(yield func(storage.Info, error) bool) {
