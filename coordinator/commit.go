@@ -70,6 +70,7 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 	for i, w := range winners {
 		staged[i] = output.Staged{Key: w.Part.Key, Token: w.Part.Token, Rows: w.Part.Rows, Bytes: w.Part.Bytes, CRC: w.Part.CRC}
 	}
+	// How long they have been staged is not asked: to publish them tells whether they are there still, or visible already.
 	if err := output.Publish(ctx, out, staged); err != nil {
 		var lost *output.LostError
 		if errors.As(err, &lost) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -162,6 +163,7 @@ type Status struct {
 	TasksKept      int              `json:"tasks_kept"`
 	AttemptsLost   int              `json:"attempts_lost"`
 	AttemptsFailed int              `json:"attempts_failed"`
+	Warnings       []string         `json:"warnings"`
 	Stages         []struct {
 		Name  string `json:"name"`
 		Tasks int    `json:"tasks"`
@@ -180,6 +182,11 @@ type Event struct {
 	Attempt int    `json:"attempt"`
 	Worker  string `json:"worker"`
 	Text    string `json:"text"`
+}
+
+// Redone tells whether reduces were run again because a map gave something else the second time.
+func (s Status) Redone() bool {
+	return slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, "not deterministic") })
 }
 
 // Ended tells whether the job is over.
