@@ -48,6 +48,9 @@ type Config struct {
 	TLS       *mtls.Credentials // for Listener and whatever is dialled; nil: plain text
 	// RunCodec compresses the runs that maps leave: auto, none, lz4 or zstd. "": auto, which is none on loopback, else lz4.
 	RunCodec string
+	// DrainTimeout is how long attempts may go on once the worker drains, and how long after that what is left of them may
+	// take to be handed over; 0: 30 s.
+	DrainTimeout time.Duration
 	// Leader is an address to try before the lease is read; empty where it is not known.
 	Leader string
 	Ready  *pluginhost.Ready // plugins that are here already; nil: none
@@ -81,6 +84,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Memory < MinMemoryPerSlot*int64(c.Slots) {
 		return c, errs.New(errs.Invalid, "worker: %d bytes of memory are too little for %d slots: give it %d MiB a slot, or fewer slots",
 			c.Memory, c.Slots, MinMemoryPerSlot>>20)
+	}
+	if c.DrainTimeout <= 0 {
+		c.DrainTimeout = defaultDrainTimeout
 	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()
@@ -185,30 +191,6 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		return nil
 	})
 	return g.Wait()
-}
-
-// Drain tells the leader that this worker takes no more attempts and waits until it runs none and holds no runs that a
-// live job needs, or ctx ends.
-func (a *Agent) Drain(ctx context.Context) error {
-	a.mu.Lock()
-	a.draining = true
-	a.mu.Unlock()
-	a.wake()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		a.mu.Lock()
-		busy := len(a.attempts) + len(a.reports) + len(a.held)
-		a.mu.Unlock()
-		if busy == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("drain: %d attempts and runs left: %w", busy, ctx.Err())
-		case <-tick.C:
-		}
-	}
 }
 
 // wake tells the session that there is something to send.

@@ -322,39 +322,6 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// TestDrain: it is told to the leader of each session, and over when nothing is left that a live job needs.
-func TestDrain(t *testing.T) {
-	w := newWorld(t)
-	a := w.agent()
-	l := w.leader(1, calm)
-	s := await(w, "a session", l.sessions)
-	id := w.job(nil, "a\n")
-	s.start(&sessionv1.Start{Id: mapID(id, 0, 0)})
-	s.report(mapID(id, 0, 0))
-	s.ack(mapID(id, 0, 0))
-	a.until(w, "nothing to be left to tell", func() bool { return len(a.reports) == 0 })
-	short, cancel := context.WithCancel(w.ctx)
-	cancel()
-	if err := a.Drain(short); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 attempts and runs left") {
-		t.Errorf("%v", err)
-	}
-	await(w, "the drain", s.drains)
-	s.breaks()
-	s = await(w, "the next session", l.sessions)
-	await(w, "the drain in the next session", s.drains)
-	drained := make(chan error, 1)
-	go func() { drained <- a.Drain(w.ctx) }()
-	select {
-	case err := <-drained:
-		t.Errorf("drained with a run held: %v", err)
-	default:
-	}
-	s.release(id)
-	if err := await(w, "the end of the drain", drained); err != nil {
-		t.Error(err)
-	}
-}
-
 // TestEnd: Run ends in the middle of everything, quickly, and leaves neither process nor scratch behind. Orders that come
 // in while it ends are not obeyed.
 func TestEnd(t *testing.T) {

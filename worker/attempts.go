@@ -47,6 +47,11 @@ func (a *Agent) start(order *sessionv1.Start) {
 	if _, known := a.attempts[k]; known || a.reports[k] != nil || a.base.Err() != nil {
 		return
 	}
+	if a.draining { // the order crossed the news
+		a.reports[k] = &sessionv1.Report{Id: order.Id, Outcome: sessionv1.Report_OUTCOME_STOPPED, Error: errHandedBack.Error()}
+		a.wake()
+		return
+	}
 	ctx, stop := context.WithCancelCause(retry.ForJob(a.base, order.Id.GetJob()))
 	at := &attempt{id: order.Id, order: order, stop: stop, began: time.Now(), ended: make(chan struct{}),
 		sources: reduceside.NewSources(int(order.Maps))}
@@ -158,7 +163,7 @@ func classify(ctx context.Context, r *sessionv1.Report, err error) {
 	r.ErrorKind, r.Error = uint32(kind), err.Error()
 	var gone *shuffle.MissingError
 	switch {
-	case errors.Is(context.Cause(ctx), errStopped):
+	case errors.Is(context.Cause(ctx), errStopped), errors.Is(context.Cause(ctx), errHandedBack):
 		r.Outcome = sessionv1.Report_OUTCOME_STOPPED
 	case errors.As(err, &gone):
 		r.Outcome = sessionv1.Report_OUTCOME_RUNS_GONE

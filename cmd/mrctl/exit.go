@@ -24,6 +24,9 @@ const (
 // errInterrupted is the cause with which a context ends when the user interrupts.
 var errInterrupted = errs.New(errs.Canceled, "interrupted")
 
+// errTerminated is that cause where somebody else ends the process (SIGTERM): a server has time to hand over what it does.
+var errTerminated = fmt.Errorf("%w by SIGTERM", errInterrupted)
+
 // errPipeClosed is what writing to standard output gives once nobody reads it.
 var errPipeClosed = errors.New("standard output was closed")
 

@@ -67,8 +67,8 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// interruptible gives a context that ends with errInterrupted at the first SIGINT or SIGTERM. The second ends the
-// process at once: whatever should have been tidied up hangs.
+// interruptible gives a context that ends with errInterrupted at the first SIGINT, with errTerminated at the first SIGTERM.
+// The second of either ends the process at once: whatever should have been tidied up hangs, or is not worth the wait.
 func interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
@@ -81,13 +81,17 @@ func interruptible(parent context.Context) (context.Context, func()) {
 	go func() {
 		defer close(ended)
 		for first := true; ; first = false {
-			if _, more := <-signals; !more {
+			s, more := <-signals
+			switch {
+			case !more:
 				return
-			}
-			if !first {
+			case !first:
 				os.Exit(exitInterrupted)
+			case s == syscall.SIGTERM:
+				cancel(errTerminated)
+			default:
+				cancel(errInterrupted)
 			}
-			cancel(errInterrupted)
 		}
 	}()
 	return ctx, func() {

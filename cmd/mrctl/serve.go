@@ -12,7 +12,6 @@ import (
 	"github.com/urfave/cli/v2"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/mrctl/mrctl/internal/errs"
 )
@@ -46,6 +45,7 @@ func (p *program) serveCommand() *cli.Command {
 		&cli.IntFlag{Name: "slots", Usage: "`N` tasks at a time", DefaultText: "the number of cores"},
 		&cli.StringFlag{Name: "memory", Usage: "hold at most `BYTES`, such as 256MiB, 1GiB or 25%", DefaultText: defaultMemory + " of this machine's"},
 		&cli.StringFlag{Name: "run-codec", Usage: "compress what goes to other workers: auto, none, lz4 or zstd", DefaultText: "auto: none on 127.0.0.1, else lz4"},
+		&cli.DurationFlag{Name: "drain-timeout", Usage: "after SIGTERM, tasks have `TIME` to finish before they are handed back, and what is left here as long again to be handed over", DefaultText: "30s"},
 		&cli.StringSliceFlag{Name: "label", Usage: "`NAME=VALUE` shown with the worker; may be given again"},
 	}
 	return &cli.Command{
@@ -53,8 +53,9 @@ func (p *program) serveCommand() *cli.Command {
 		Usage:     "be part of a cluster",
 		ArgsUsage: "coordinator|worker|all",
 		Description: `A cluster is any number of coordinators, of which one leads, and any number of workers. They find each other through
-the store. SIGTERM ends a process in order: what a worker was doing is done again elsewhere, and nothing finished is lost
-with a coordinator.`,
+the store. SIGTERM ends a process in order: a worker drains first, which is to finish what it runs, or hand it back, and to
+hand over what others still need of it; a second SIGTERM ends it at once. SIGINT ends a worker without that: what it was
+doing is done again elsewhere. Nothing finished is lost with a coordinator.`,
 		Subcommands: []*cli.Command{
 			{
 				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: append(append(address[:3:3], election), schedulingFlags()...),
@@ -94,6 +95,9 @@ func (p *program) serve(c *cli.Context, coordinator, worker bool) (err error) {
 	if err := checkListen(c.String("listen"), c.Bool("insecure") || tls); err != nil {
 		return err
 	}
+	if c.IsSet("drain-timeout") && c.Duration("drain-timeout") <= 0 {
+		return errs.New(errs.Invalid, "--drain-timeout %v: it is a time above 0; a second SIGTERM ends a worker at once", c.Duration("drain-timeout"))
+	}
 	share, err := slowStart(c)
 	if err != nil {
 		return err
@@ -129,18 +133,15 @@ func (p *program) serve(c *cli.Context, coordinator, worker bool) (err error) {
 			listen = net.JoinHostPort(host, "0")
 		}
 		r, err := p.listenServe(c, "worker", listen, base, func(cc coordinatorConfig) (runner, error) {
-			return p.servers.worker(workerConfig{coordinatorConfig: cc, Scratch: scratch, Slots: slots, Memory: memory, Labels: labels, RunCodec: c.String("run-codec")})
+			return p.servers.worker(workerConfig{coordinatorConfig: cc, Scratch: scratch, Slots: slots, Memory: memory, Labels: labels, RunCodec: c.String("run-codec"),
+				DrainTimeout: c.Duration("drain-timeout")})
 		})
 		if err != nil {
 			return err
 		}
 		runners = append(runners, r)
 	}
-	g, ctx := errgroup.WithContext(c.Context)
-	for _, r := range runners {
-		g.Go(func() error { return r.Run(ctx) })
-	}
-	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errInterrupted) {
+	if err := runServers(c.Context, runners, log); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errInterrupted) {
 		return err
 	}
 	return nil // stopped as it was asked to

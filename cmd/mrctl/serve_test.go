@@ -58,7 +58,7 @@ func TestServe(t *testing.T) {
 	var work workerConfig
 	drained := 0
 	run := server(func(ctx context.Context) error {
-		terminate(errInterrupted) // as SIGTERM would, once it serves
+		terminate(errInterrupted) // as Ctrl-C would, once it serves
 		<-ctx.Done()
 		drained++
 		return ctx.Err()

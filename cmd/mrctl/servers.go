@@ -42,12 +42,13 @@ type coordinatorConfig struct {
 // workerConfig is what the command line says about a worker.
 type workerConfig struct {
 	coordinatorConfig
-	Leader   string // address of a coordinator that is likely to lead, or ""
-	Scratch  string // folder for runs and spills; made, and removed at the end
-	Slots    int    // attempts at a time
-	Memory   int64  // bytes, over the worker and its plugins
-	Labels   map[string]string
-	RunCodec string            // of the runs that maps leave; "": the default
-	Ready    *pluginhost.Ready // plugins that are here already
-	Profile  string            // folder for CPU profiles, or ""
+	Leader       string // address of a coordinator that is likely to lead, or ""
+	Scratch      string // folder for runs and spills; made, and removed at the end
+	Slots        int    // attempts at a time
+	Memory       int64  // bytes, over the worker and its plugins
+	Labels       map[string]string
+	RunCodec     string            // of the runs that maps leave; "": the default
+	DrainTimeout time.Duration     // for attempts to finish once it drains; 0: the default
+	Ready        *pluginhost.Ready // plugins that are here already
+	Profile      string            // folder for CPU profiles, or ""
 }

@@ -42,5 +42,6 @@ func newWorker(c workerConfig) (runner, error) {
 	return worker.New(worker.Config{
 		Store: c.Store, Resolver: c.Resolver, Listener: c.Listener, Advertise: c.Advertise, TLS: c.TLS, Log: c.Log, Version: c.Version,
 		Scratch: c.Scratch, Slots: c.Slots, Memory: c.Memory, Labels: c.Labels, RunCodec: c.RunCodec, Leader: c.Leader, Profile: c.Profile, Ready: c.Ready,
+		DrainTimeout: c.DrainTimeout,
 	})
 }
