@@ -223,6 +223,10 @@ func (l *leader) finish(j *job, e sched.Event) {
 		l.release(j.id)
 	}
 	j.log.Touch()
+	// Runs that nobody wants any more. If this leader ends before that is done, they are gc's.
+	l.spawn(j, "remove its runs from the store", func(ctx context.Context) error {
+		return ledger.DropStored(ctx, l.srv.cfg.Store, string(j.id))
+	})
 }
 
 func digestOf(s string) (d sched.Digest) {
@@ -234,9 +238,11 @@ func digestOf(s string) (d sched.Digest) {
 }
 
 // tallyOf reads the counts in a record; none where they cannot be read, for they are no part of the result.
-func tallyOf(r ledger.TaskRecord) *sessionv1.Tally {
+func tallyOf(r ledger.TaskRecord) *sessionv1.Tally { return tallyIn(r.Tally) }
+
+func tallyIn(body []byte) *sessionv1.Tally {
 	t := &sessionv1.Tally{}
-	if err := protojson.Unmarshal(r.Tally, t); err != nil {
+	if err := protojson.Unmarshal(body, t); err != nil {
 		return nil
 	}
 	return t

@@ -63,7 +63,7 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 			ack()
 			return
 		}
-		l.step(sched.Done{ID: id, Worker: s.id, Digest: digest(r.Digest)})
+		l.step(sched.Done{ID: id, Worker: s.id, Digest: digest(r.Digest), Stored: r.Stored})
 		l.recordMapCounters(j)
 	case sessionv1.Report_OUTCOME_STOPPED:
 		l.step(sched.Stopped{ID: id, Worker: s.id})
@@ -72,6 +72,12 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 			Lost: r.Outcome == sessionv1.Report_OUTCOME_LOST || r.Outcome == sessionv1.Report_OUTCOME_RUNS_GONE}
 		for _, m := range r.Missing {
 			e.Missing = append(e.Missing, attemptOf(m))
+		}
+		for _, holder := range r.MissingAt {
+			if holder == ledger.InStore {
+				holder = string(sched.InStore)
+			}
+			e.At = append(e.At, sched.WorkerID(holder))
 		}
 		l.step(e)
 	}

@@ -180,6 +180,7 @@ func (l *leader) disconnected(s *session, err error) {
 	l.log.Info("worker's stream ended", zap.String("worker", string(s.id)), zap.Error(err))
 	if err == nil { // it closed the stream itself: it has drained
 		l.lose(s, "it left")
+		l.unhold(s.id)
 		return
 	}
 	grace := l.srv.cfg.Heartbeat

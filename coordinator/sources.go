@@ -3,6 +3,7 @@ package coordinator
 import (
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/coordinator/sched"
+	"github.com/mrctl/mrctl/internal/ledger"
 )
 
 // places gathers sources by the worker that holds them, as orders name them.
@@ -24,7 +25,9 @@ func (p *places) add(task int32, src sched.Source) {
 	to := p.at[src.Worker]
 	if to == nil {
 		to = &sessionv1.Source{Worker: string(src.Worker)}
-		if holder := p.l.sessions[src.Worker]; holder != nil {
+		if src.Worker == sched.InStore {
+			to.Worker, to.Addr = ledger.InStore, ledger.InStore
+		} else if holder := p.l.sessions[src.Worker]; holder != nil {
 			to.Addr = holder.reg.ShuffleAddr
 		}
 		p.at[src.Worker] = to

@@ -98,12 +98,16 @@ func (l *leader) read(ctx context.Context, j *job) error {
 		}
 		winners[int32(tr.Task)] = tr
 	}
-	l.post(func() { l.admit(j, head, winners) })
+	stored, err := ledger.StoredRuns(ctx, l.srv.cfg.Store, rec.ID, 0)
+	if err != nil {
+		return err
+	}
+	l.post(func() { l.admit(j, head, winners, stored...) })
 	return nil
 }
 
-// admit gives a job to the scheduler. Called in the loop only.
-func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskRecord) {
+// admit gives a job to the scheduler, with what is known to be finished of it. Called in the loop only.
+func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskRecord, stored ...ledger.StoredRun) {
 	rec := j.chain.Job()
 	l.handling = j.id
 	j.head, j.winners, j.admitted = head, winners, true
@@ -115,6 +119,11 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 	}
 	for i, tr := range winners {
 		e.Finished[sched.TaskID{Job: j.id, Phase: sched.Reduce, Index: i}] = consumed(tr)
+	}
+	for _, r := range stored {
+		id := sched.AttemptID{TaskID: sched.TaskID{Job: j.id, Phase: sched.Map, Index: int32(r.Task)}, Attempt: r.Attempt}
+		e.Stored = append(e.Stored, sched.MapOutput{ID: id, Digest: digestOf(r.Digest)})
+		l.keepTally(id, tallyIn(r.Tally))
 	}
 	for _, w := range rec.Holders {
 		e.Await = append(e.Await, sched.WorkerID(w))

@@ -105,6 +105,7 @@ type Agent struct {
 	// What attempts share: plans read, runs fetched from other workers.
 	plans *dataset.Plans
 	fetch *shuffle.Client
+	vault *shuffle.Vault
 	conns *shuffle.Conns
 	shelf *runs.Shelf // runs held here
 	// base is the context of attempts; it ends when Run does.
@@ -115,7 +116,7 @@ type Agent struct {
 	epoch    uint64                           // guarded by mu; highest obeyed
 	attempts map[attemptKey]*attempt          // guarded by mu; under way
 	reports  map[attemptKey]*sessionv1.Report // guarded by mu; ended, not acknowledged
-	held     map[attemptKey]heldRun           // guarded by mu; finished maps
+	held     map[attemptKey]*heldRun          // guarded by mu; finished maps
 	jobs     map[string]*job                  // guarded by mu
 	draining bool                             // guarded by mu
 	changed  chan struct{}                    // capacity 1: there is something to send
@@ -134,9 +135,12 @@ func keyOf(id *sessionv1.AttemptID) attemptKey {
 	return attemptKey{job: id.Job, phase: id.Phase, stage: id.Stage, task: id.Task, attempt: id.Attempt}
 }
 
+// heldRun is the run of a finished map. Its last two fields are guarded by Agent.mu.
 type heldRun struct {
-	wire *sessionv1.Held
-	path string
+	wire    *sessionv1.Held
+	path    string
+	stored  bool // it lies in the store, too
+	storing bool // a copy is on its way there
 }
 
 // New checks cfg and makes an Agent.
@@ -152,13 +156,14 @@ func New(cfg Config) (*Agent, error) {
 	a := &Agent{
 		cfg: cfg, codec: packing, id: ledger.NewIncarnation(), log: cfg.Log.Named("worker"),
 		attempts: map[attemptKey]*attempt{}, reports: map[attemptKey]*sessionv1.Report{},
-		held: map[attemptKey]heldRun{}, jobs: map[string]*job{}, changed: make(chan struct{}, 1),
+		held: map[attemptKey]*heldRun{}, jobs: map[string]*job{}, changed: make(chan struct{}, 1),
 	}
 	a.host = pluginhost.New(pluginhost.Config{Dir: filepath.Join(cfg.Scratch, "plugins"), Store: cfg.Store, Ready: cfg.Ready, Log: a.log})
 	a.plans = dataset.NewPlans(cfg.Store)
 	a.conns = shuffle.NewConns(grpc.WithTransportCredentials(cfg.TLS.Client()))
 	a.shelf = runs.NewShelf(openRuns)
-	a.fetch = shuffle.NewClient(shuffle.Config{Worker: a.id, Lookup: a.lookup, Shelf: a.shelf, Routes: a.conns.Routes, Log: a.log})
+	a.vault = shuffle.NewVault(cfg.Store, a.partitions)
+	a.fetch = shuffle.NewClient(shuffle.Config{Worker: a.id, Lookup: a.lookup, Shelf: a.shelf, Routes: a.routes, Log: a.log})
 	a.grpc = grpc.NewServer(append(shuffle.ServerOptions(), grpc.Creds(cfg.TLS.Server()),
 		grpc.WaitForHandlers(true))...) // nothing of it is alive after Run
 	shufflev1.RegisterShuffleServiceServer(a.grpc, shuffle.NewServer(a.lookup))
@@ -206,5 +211,8 @@ func (a *Agent) lookup(job string, stage, task, attempt uint32) (string, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	h, ok := a.held[attemptKey{job: job, phase: sessionv1.AttemptID_PHASE_MAP, stage: stage, task: task, attempt: attempt}]
-	return h.path, ok
+	if !ok {
+		return "", false
+	}
+	return h.path, true
 }

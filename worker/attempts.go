@@ -102,7 +102,7 @@ func (a *Agent) ended(at *attempt, r *sessionv1.Report, run string) {
 		a.reports[k] = r
 	}
 	if run != "" && !at.released {
-		a.held[k] = heldRun{path: run, wire: &sessionv1.Held{Id: at.id, Digest: r.Digest, Tally: r.Tally}}
+		a.held[k] = &heldRun{path: run, wire: &sessionv1.Held{Id: at.id, Digest: r.Digest, Tally: r.Tally}, stored: r.Stored}
 	}
 	a.mu.Unlock()
 	a.log.Debug("attempt ended", zap.String("attempt", name(at.id)), zap.String("outcome", r.Outcome.String()),
@@ -133,7 +133,7 @@ func (a *Agent) execute(ctx context.Context, at *attempt) (*sessionv1.Report, st
 			out, err = a.runReduce(ctx, at, j)
 		}
 	}
-	r := &sessionv1.Report{Id: at.id, Tally: out.tally, Digest: out.digest, LostRace: out.lostRace}
+	r := &sessionv1.Report{Id: at.id, Tally: out.tally, Digest: out.digest, LostRace: out.lostRace, Stored: out.stored}
 	if r.Tally != nil {
 		r.Tally.Nanos = int64(time.Since(at.began))
 	}
@@ -155,6 +155,7 @@ type outcome struct {
 	digest   []byte
 	run      string
 	lostRace bool
+	stored   bool // the run lies in the store
 }
 
 // classify says how an attempt ended: whose fault it was decides whether it is counted.
@@ -170,6 +171,7 @@ func classify(ctx context.Context, r *sessionv1.Report, err error) {
 		for _, m := range gone.Runs {
 			r.Missing = append(r.Missing, &sessionv1.AttemptID{Job: r.Id.Job, Stage: r.Id.Stage, Gen: r.Id.Gen,
 				Phase: sessionv1.AttemptID_PHASE_MAP, Task: m.Task, Attempt: m.Attempt})
+			r.MissingAt = append(r.MissingAt, m.Worker)
 		}
 	case errors.As(context.Cause(ctx), new(*overtimeError)):
 		r.ErrorKind, r.Error = uint32(errs.UserCode), context.Cause(ctx).Error()

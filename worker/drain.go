@@ -14,9 +14,9 @@ const defaultDrainTimeout = 30 * time.Second
 var errHandedBack = errors.New("handed back: the worker drains")
 
 // Drain makes the end of this worker cost nothing: it takes no more attempts, and the leader is told so. Those that run may
-// finish within Config.DrainTimeout; then they are handed back. It returns when none runs, all reports are acknowledged
-// and no run is held that a live job needs. After twice the time, or when ctx ends, it says what is left. Run goes on meanwhile,
-// so that runs are served, and must be ended by the caller.
+// finish within Config.DrainTimeout; then they are handed back. Runs of live jobs that lie nowhere else are copied to the
+// store. It returns when no attempt runs, all reports are acknowledged and no run is here alone; after twice the time, or when ctx ends, it
+// says what is left. Run goes on meanwhile, so that runs are served, and must be ended by the caller.
 func (a *Agent) Drain(ctx context.Context) error {
 	a.mu.Lock()
 	a.draining = true
@@ -27,7 +27,10 @@ func (a *Agent) Drain(ctx context.Context) error {
 	handBack, giveUp := time.NewTimer(a.cfg.DrainTimeout), time.NewTimer(2*a.cfg.DrainTimeout)
 	defer handBack.Stop()
 	defer giveUp.Stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // of what is still being copied
 	for {
+		a.handOver(ctx)
 		attempts, reports, held := a.left()
 		if attempts+reports+held == 0 {
 			return nil
@@ -52,7 +55,12 @@ func (a *Agent) Drain(ctx context.Context) error {
 func (a *Agent) left() (attempts, reports, held int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.attempts), len(a.reports), len(a.held)
+	for _, h := range a.held {
+		if !h.stored {
+			held++
+		}
+	}
+	return len(a.attempts), len(a.reports), held
 }
 
 // handBack ends the attempts under way. They are reported as stopped, which the leader has not asked for and so takes for

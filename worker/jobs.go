@@ -148,6 +148,7 @@ func (a *Agent) release(id string) {
 		}
 	}
 	a.mu.Unlock()
+	a.vault.Forget(id)
 	if j == nil {
 		return
 	}

@@ -12,9 +12,11 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/internal/rows"
+	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage/dataset"
 	"github.com/mrctl/mrctl/storage/output"
 	"github.com/mrctl/mrctl/worker/mapside"
@@ -74,7 +76,14 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{tally: res.Tally}, err
 	}
-	return outcome{tally: res.Tally, digest: res.Digest[:], run: res.RunPath}, nil
+	out := outcome{tally: res.Tally, digest: res.Digest[:], run: res.RunPath}
+	if j.spec.Shuffle == spec.ShuffleStore {
+		if err := a.storeRun(ctx, &sessionv1.Held{Id: at.id, Digest: out.digest, Tally: out.tally}, out.run); err != nil {
+			return outcome{tally: res.Tally}, err
+		}
+		out.stored = true
+	}
+	return out, nil
 }
 
 // runReduce runs a reduce attempt, stages its part and creates the record of the task, or learns that another attempt's

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -168,7 +169,7 @@ func (a *Agent) receive(stream sessionv1.SessionService_AttachClient) error {
 func (a *Agent) talk(ctx context.Context, stream sessionv1.SessionService_AttachClient, every time.Duration, received <-chan error) error {
 	tick := time.NewTicker(max(every, 10*time.Millisecond))
 	defer tick.Stop()
-	sent := map[attemptKey]time.Time{} // in this session
+	sent := map[*sessionv1.Report]time.Time{} // in this session
 	drained := false
 	for {
 		for _, r := range a.unsent(sent, 4*every) {
@@ -210,13 +211,14 @@ func (a *Agent) streamError(err error, received <-chan error) error {
 }
 
 // unsent gives the reports that this session has not sent, or sent long ago without an answer.
-func (a *Agent) unsent(sent map[attemptKey]time.Time, again time.Duration) []*sessionv1.Report {
+func (a *Agent) unsent(sent map[*sessionv1.Report]time.Time, again time.Duration) []*sessionv1.Report {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	maps.DeleteFunc(sent, func(r *sessionv1.Report, _ time.Time) bool { return a.reports[keyOf(r.Id)] != r })
 	var out []*sessionv1.Report
-	for k, r := range a.reports {
-		if at, ok := sent[k]; !ok || time.Since(at) > again {
-			sent[k] = time.Now()
+	for _, r := range a.reports {
+		if at, ok := sent[r]; !ok || time.Since(at) > again {
+			sent[r] = time.Now()
 			out = append(out, r)
 		}
 	}

@@ -28,6 +28,7 @@ func jobFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "attempt-timeout", Usage: "an attempt of a task that takes longer than `TIME` fails", DefaultText: "none"},
 		&cli.StringFlag{Name: "max-record", Usage: "a record above `BYTES` is bad", DefaultText: "a quarter of the memory, at most 256MiB"},
 		&cli.StringFlag{Name: "nondeterministic", Usage: "when the map gives something else as it runs again after a crash: rerun (the reduces that used what it gave before) or fail", DefaultText: "rerun"},
+		&cli.StringFlag{Name: "shuffle", Usage: "keep what maps leave with the `worker` that made it, or in the store as well: then losing every worker costs nothing finished", DefaultText: "worker"},
 		&cli.IntFlag{Name: "priority", Usage: "jobs of a higher `N` go first", DefaultText: "0"},
 		&cli.StringFlag{Name: "request-id", Usage: "submitting the same `ID` again gives the same job"},
 	}
@@ -49,6 +50,7 @@ func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
 		Keys:             c.String("key-bytes"),
 		SharedFS:         c.Bool("shared-fs"),
 		Nondeterministic: c.String("nondeterministic"),
+		Shuffle:          c.String("shuffle"),
 	}
 	if err := dataset.CheckFormat(job.InputFormat); err != nil {
 		return job, err
@@ -58,6 +60,9 @@ func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
 	}
 	if n := job.Nondeterministic; n != "" && n != spec.Rerun && n != spec.Fail {
 		return job, errs.New(errs.Invalid, "--nondeterministic %q: it is %s or %s", n, spec.Rerun, spec.Fail)
+	}
+	if s := job.Shuffle; s != "" && s != spec.ShuffleWorker && s != spec.ShuffleStore {
+		return job, errs.New(errs.Invalid, "--shuffle %s: it is %s or %s", s, spec.ShuffleWorker, spec.ShuffleStore)
 	}
 	if _, err := job.KeyBytes(); err != nil {
 		return job, next(err, "mrctl %s --help explains --key-bytes", c.Command.Name)

@@ -53,6 +53,9 @@ type AttemptID struct {
 // Digest is the digest of everything a map attempt put out; equal digests mean equal output.
 type Digest [16]byte
 
+// InStore stands for a worker that holds outputs: those that lie in the store, where no worker's end reaches them.
+const InStore WorkerID = "store"
+
 // MapOutput is a finished map attempt held by a worker.
 type MapOutput struct {
 	ID     AttemptID
@@ -77,6 +80,8 @@ type Admit struct {
 	Gen           int32
 	// Finished are the tasks with a winning record under Gen (reduces, and maps of map-only jobs).
 	Finished map[TaskID]Consumed
+	// Stored are the outputs of maps that lie in the store.
+	Stored []MapOutput
 	// FirstAttempt is a number no attempt of this job has had; attempts of a new leader start here.
 	FirstAttempt int32
 	// Strict ends the job where its maps turn out not to be deterministic, rather than run reduces again.
@@ -119,11 +124,12 @@ type Done struct {
 	ID       AttemptID
 	Worker   WorkerID
 	Digest   Digest    // maps
+	Stored   bool      // maps: the output lies in the store, too; such a Done may follow an earlier one
 	Consumed *Consumed // reduces: of the winning record; required where the job has maps
 }
 
 // Fail ends an attempt badly. Lost marks ends that are not the job's fault: they are not counted.
-// Missing names map attempts whose runs it could not get.
+// Missing names map attempts whose runs it could not get, At who was to have each; shorter, nobody knows of the rest.
 type Fail struct {
 	ID      AttemptID
 	Worker  WorkerID
@@ -131,6 +137,7 @@ type Fail struct {
 	Error   string
 	Lost    bool
 	Missing []AttemptID
+	At      []WorkerID
 }
 
 // Stopped ends an attempt that was told to stop.

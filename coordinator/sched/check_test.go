@@ -189,7 +189,7 @@ func checkTask(s *Scheduler, t *task) error {
 		return fmt.Errorf("is done and has no output though reduces need it")
 	}
 	for _, o := range append([]output{t.out}, t.spare...) {
-		if o.worker != nil && (s.workers[o.worker.id] != o.worker || o.worker.holds[t.job] == nil) {
+		if o.worker != nil && (o.worker != s.store && s.workers[o.worker.id] != o.worker || o.worker.holds[t.job] == nil) {
 			return fmt.Errorf("attempt %d is held by %v, which is gone or does not know", o.attempt, o.worker)
 		}
 	}

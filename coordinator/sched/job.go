@@ -133,6 +133,7 @@ func (s *Scheduler) admit(e Admit) {
 		many(len(j.tasks[Map]), "map"), many(len(j.tasks[Reduce]), "reduce"), j.priority, j.gen, many(j.maxAttempts, "attempt"))
 	s.await(j, e.Await, e.AwaitUntil)
 	s.takeFinished(j, e.Finished)
+	s.keepHeld(j, s.store, e.Stored)
 	s.takeStrays(j)
 	if j.state == jobAwaiting {
 		s.holdBack(j)

@@ -53,7 +53,7 @@ func (s *Scheduler) starved(t *task, a *attempt, e Fail) {
 	j := t.job
 	s.lost(t, a, fmt.Sprintf("%s could not be had: %s", many(len(e.Missing), "run"), e.Error))
 	n := 0
-	for _, m := range e.Missing {
+	for i, m := range e.Missing {
 		if m.Job != j.id {
 			continue
 		}
@@ -62,7 +62,8 @@ func (s *Scheduler) starved(t *task, a *attempt, e Fail) {
 			continue
 		}
 		holder := mt.out.worker
-		if s.discard(mt, func(o output) bool { return o.attempt == m.Attempt }) {
+		at := func(w *worker) bool { return i >= len(e.At) || e.At[i] == w.id } // a copy may lie elsewhere
+		if s.discard(mt, func(o output) bool { return o.attempt == m.Attempt && at(o.worker) }) {
 			mt.avoid = holder
 			if s.bereft(mt) {
 				n++

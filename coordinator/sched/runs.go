@@ -67,7 +67,7 @@ func (s *Scheduler) keepHeld(j *job, w *worker, held []MapOutput) {
 		}
 	}
 	if n > 0 {
-		s.noteJob(j, NoteTaskKept, "worker %s holds the runs of %s not known before; %d of %d maps done", w.id, many(n, "map"), j.counts[Map][taskDone], len(j.tasks[Map]))
+		s.noteJob(j, NoteTaskKept, "%s the runs of %s not known before; %d of %d maps done", w.holder(), many(n, "map"), j.counts[Map][taskDone], len(j.tasks[Map]))
 		s.proceed(j, Map)
 	}
 }
@@ -144,7 +144,7 @@ func (s *Scheduler) discard(t *task, gone func(output) bool) bool {
 	t.spare = rest
 	if gone(t.out) {
 		t.out = output{}
-		s.changed(t)
+		s.changed(t) // and urgently: who fetches from there must not wait until it has given up
 		s.choose(t)
 	}
 	return t.out.worker == nil

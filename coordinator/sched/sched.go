@@ -18,6 +18,7 @@ type Scheduler struct {
 	jobs    map[JobID]*job
 	workers map[WorkerID]*worker
 	strays  map[JobID]*stray    // what workers brought along of jobs not admitted (yet)
+	store   *worker             // holds what lies in the store; not among workers, never lost
 	awaited map[WorkerID][]*job // jobs that wait for a worker to join
 
 	line   heap[*job]     // running jobs with a ready task: highest priority first, then oldest
@@ -83,6 +84,7 @@ func New(cfg Config) *Scheduler {
 		jobs:    map[JobID]*job{},
 		workers: map[WorkerID]*worker{},
 		strays:  map[JobID]*stray{},
+		store:   newWorker(InStore, 0),
 		awaited: map[WorkerID][]*job{},
 		line:    heap[*job]{less: goesFirst, at: func(j *job) *int { return &j.inLine }},
 		early:   heap[*job]{less: goesFirst, at: func(j *job) *int { return &j.inEarly }},

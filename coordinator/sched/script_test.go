@@ -20,12 +20,12 @@ var rewrite = flag.Bool("rewrite", false, "rewrite what the scripts in testdata 
 // TestScripts runs the scripts in testdata. A script is a list of blocks: commands, a line "----", what they give, an
 // empty line. Lines that begin with # are for the reader. What a block gives is what Step gave (notes are indented).
 //
-//	admit J maps=N reduces=N [prio=N] [max=N] [gen=N] [first=N] [strict=1] [redone=N] [published=1] [await=W,W until=DUR] [finished=TASK:A.DD/A.DD,TASK]
+//	admit J maps=N reduces=N [prio=N] [max=N] [gen=N] [first=N] [strict=1] [redone=N] [published=1] [await=W,W until=DUR] [stored=J/ATTEMPT:DD,...] [finished=TASK:A.DD/A.DD,TASK]
 //	join W [slots=N] [running=J/ATTEMPT,...] [held=J/ATTEMPT:DD,...]
 //	lose W REASON...   drain W
 //	progress J/ATTEMPT [landed=N]
-//	done W J/ATTEMPT [digest=DD] [consumed=A.DD/A.DD]
-//	fail W J/ATTEMPT KIND TEXT...      lost W J/ATTEMPT TEXT...      missing W J/ATTEMPT ATTEMPT,ATTEMPT
+//	done W J/ATTEMPT [digest=DD] [stored=yes] [consumed=A.DD/A.DD]
+//	fail W J/ATTEMPT KIND TEXT...      lost W J/ATTEMPT TEXT...      missing W J/ATTEMPT ATTEMPT,ATTEMPT [at=W,W]
 //	stopped W J/ATTEMPT
 //	cancel J REASON...   committed J   ended J   commitfailed J gen=N lost=TASK,TASK [published=1]
 //	tick DUR      lets time pass, step by step as NextWake says
@@ -141,7 +141,7 @@ func (r *script) command(c command) {
 	case "progress":
 		r.step(Progress{ID: c.attempt(c.arg(0)), Landed: c.num("landed", 0)})
 	case "done":
-		e := Done{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Digest: c.digest(c.opt["digest"])}
+		e := Done{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Digest: c.digest(c.opt["digest"]), Stored: c.opt["stored"] != ""}
 		if e.ID.Phase == Reduce {
 			consumed := c.consumed(c.opt["consumed"])
 			e.Consumed = &consumed
@@ -155,6 +155,9 @@ func (r *script) command(c command) {
 		e := Fail{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Kind: errs.Unavailable, Error: "no such run"}
 		for _, m := range strings.Split(c.arg(2), ",") {
 			e.Missing = append(e.Missing, c.attempt(string(e.ID.Job)+"/"+m))
+		}
+		for _, w := range c.list("at") {
+			e.At = append(e.At, WorkerID(w))
 		}
 		r.step(e)
 	case "stopped":

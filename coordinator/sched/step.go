@@ -94,11 +94,16 @@ func (s *Scheduler) done(e Done) {
 		if e.ID.Gen == j.gen && t.state != taskDone {
 			s.won(t, e.ID.Attempt, e.Worker, e.Consumed)
 		}
-	case w != nil: // else the output went with its worker
-		s.hold(t, output{worker: w, attempt: e.ID.Attempt, digest: e.Digest})
+	case w != nil || e.Stored: // else the output went with its worker
+		if w != nil {
+			s.hold(t, output{worker: w, attempt: e.ID.Attempt, digest: e.Digest})
+		}
+		if e.Stored {
+			s.hold(t, output{worker: s.store, attempt: e.ID.Attempt, digest: e.Digest})
+		}
 		if t.state != taskDone {
 			s.markDone(t)
-			s.noteTask(t, NoteAttemptDone, w.id, e.ID.Attempt, "%d of %d maps done", j.counts[Map][taskDone], len(j.tasks[Map]))
+			s.noteTask(t, NoteAttemptDone, e.Worker, e.ID.Attempt, "%d of %d maps done", j.counts[Map][taskDone], len(j.tasks[Map]))
 			s.proceed(j, Map)
 		}
 	}

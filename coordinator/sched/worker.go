@@ -21,6 +21,14 @@ type worker struct {
 
 func (w *worker) String() string { return "worker " + string(w.id) }
 
+// holder says of w that it has something.
+func (w *worker) holder() string {
+	if w.id == InStore {
+		return "the store has"
+	}
+	return "worker " + string(w.id) + " holds"
+}
+
 func (w *worker) to(state workerState) { move(w, workerNext[:], &w.state, state) }
 
 func (w *worker) busy() int { return w.live.len() }
@@ -59,19 +67,24 @@ func (s *Scheduler) settle(w *worker) {
 	}
 }
 
+func newWorker(id WorkerID, slots int) *worker {
+	return &worker{
+		id: id, slots: slots,
+		attempts: map[AttemptID]*attempt{},
+		live:     bag[*attempt]{at: func(a *attempt) *int { return &a.inWorker }},
+		holds:    map[*job]*holding{},
+		held:     bag[*holding]{at: func(h *holding) *int { return &h.inWorker }},
+	}
+}
+
 // join registers a worker. A session it had before is lost first.
 func (s *Scheduler) join(e Join) {
 	if old := s.workers[e.Worker]; old != nil {
 		s.lose(old, "the worker has opened a newer session")
 	}
 	s.turns++
-	w := &worker{
-		id: e.Worker, slots: max(0, e.Slots), turn: s.turns,
-		attempts: map[AttemptID]*attempt{},
-		live:     bag[*attempt]{at: func(a *attempt) *int { return &a.inWorker }},
-		holds:    map[*job]*holding{},
-		held:     bag[*holding]{at: func(h *holding) *int { return &h.inWorker }},
-	}
+	w := newWorker(e.Worker, max(0, e.Slots))
+	w.turn = s.turns
 	s.workers[w.id] = w
 	s.settle(w)
 	for held := e.Held; len(held) > 0; { // before what runs: a task that is done needs no attempt

@@ -56,6 +56,25 @@ func taskPrefix(job string, stage int, phase TaskPhase, gen int32) string {
 	return fmt.Sprintf("%s%s/t/%d-%s/%d/", jobPrefix, job, stage, phase, gen)
 }
 
+// InStore is named as the holder of runs that lie in the store. No worker is called so.
+const InStore = "store"
+
+// RunKey is the run of a map attempt, where it is kept in the store.
+func RunKey(job string, stage, task int, attempt int32) string {
+	return fmt.Sprintf("%s%d-%08d.%d", runPrefix(job), stage, task, attempt)
+}
+
+func runPrefix(job string) string { return jobPrefix + job + "/runs/" }
+
+// StoredKey is the record of such a run.
+func StoredKey(job string, stage, task int, attempt int32) string {
+	return fmt.Sprintf("%s%08d.%d", storedPrefix(job, stage), task, attempt)
+}
+
+func storedPrefix(job string, stage int) string {
+	return fmt.Sprintf("%s%s/t/%d-%s/stored/", jobPrefix, job, stage, Map)
+}
+
 // LogKey is what an attempt wrote to standard error.
 func LogKey(job string, stage int, phase TaskPhase, task int, attempt int32) string {
 	return fmt.Sprintf("%s%s/logs/%d-%s-%08d.%d", jobPrefix, job, stage, phase, task, attempt)

@@ -91,7 +91,7 @@ func Tasks(ctx context.Context, store storage.Store, job string, stage int, phas
 		var keys []string
 		// flush reads what was listed and says whether to go on.
 		flush := func() bool {
-			recs, err := readTasks(ctx, store, keys)
+			recs, err := readAll(ctx, store, keys, decodeTask)
 			keys = keys[:0]
 			if err != nil {
 				yield(TaskRecord{}, err)
@@ -117,8 +117,9 @@ func Tasks(ctx context.Context, store storage.Store, job string, stage int, phas
 	}
 }
 
-func readTasks(ctx context.Context, store storage.Store, keys []string) ([]TaskRecord, error) {
-	recs := make([]TaskRecord, len(keys))
+// readAll reads records side by side.
+func readAll[T any](ctx context.Context, store storage.Store, keys []string, decode func(key string, body []byte) (T, error)) ([]T, error) {
+	recs := make([]T, len(keys))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(taskReaders)
 	for i, key := range keys {
@@ -128,7 +129,7 @@ func readTasks(ctx context.Context, store storage.Store, keys []string) ([]TaskR
 				if err != nil {
 					return errs.E(errs.KindOf(err), "read", key, err)
 				}
-				recs[i], err = decodeTask(key, body)
+				recs[i], err = decode(key, body)
 				return err
 			})
 		})

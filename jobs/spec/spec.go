@@ -26,6 +26,12 @@ const (
 	Fail  = "fail"
 )
 
+// The values of Job.Shuffle.
+const (
+	ShuffleWorker = "worker"
+	ShuffleStore  = "store"
+)
+
 // Job is a job as submitted. The zero value of a field means its default where it has one.
 type Job struct {
 	Name string `json:"name"` // from the plugin's Describe; [a-z0-9-], 1 to 40 bytes
@@ -58,6 +64,10 @@ type Job struct {
 	// reduces again that rest on what it gave before, Fail ends the job.
 	Nondeterministic string `json:"nondeterministic,omitempty"`
 
+	// Shuffle says where the runs of finished maps are kept: "worker" (default), with the worker that made them, or "store", in
+	// the cluster's store as well, before they count as finished: then no worker's end costs any.
+	Shuffle string `json:"shuffle,omitempty"`
+
 	RequestID string    `json:"request_id,omitempty"` // the same id twice is one job
 	Submitted time.Time `json:"submitted"`            // the client's clock; for people
 	SharedFS  bool      `json:"shared_fs,omitempty"`  // local paths mean the same on every worker
@@ -76,6 +86,9 @@ func (j Job) WithDefaults() Job {
 	}
 	if j.OutputFormat == "" {
 		j.OutputFormat = "tsv"
+	}
+	if j.Shuffle == "" {
+		j.Shuffle = ShuffleWorker
 	}
 	if j.MaxAttempts == 0 {
 		j.MaxAttempts = DefaultMaxAttempts
@@ -128,6 +141,9 @@ func (j Job) Check() error {
 	}
 	if n := j.Nondeterministic; n != "" && n != Rerun && n != Fail {
 		return bad("nondeterministic", "%q is neither %s nor %s", n, Rerun, Fail)
+	}
+	if s := j.Shuffle; s != "" && s != ShuffleWorker && s != ShuffleStore {
+		return bad("shuffle", "%q is neither %s nor %s", s, ShuffleWorker, ShuffleStore)
 	}
 	_, err := j.KeyBytes()
 	return err

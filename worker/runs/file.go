@@ -24,7 +24,8 @@ func (i Info) Range() Range {
 
 // File is a run file opened for its index.
 type File struct {
-	f     *os.File
+	f     *os.File    // nil: only the index is here, see OpenIndex
+	src   io.ReaderAt // f, or what is here
 	path  string
 	at    int64 // of the index
 	parts int
@@ -37,35 +38,39 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, DiskError("open run", path, err)
 	}
-	r := &File{f: f, path: path}
-	if err := r.readFooter(); err != nil {
+	r := &File{f: f, src: f, path: path}
+	if err := r.open(); err != nil {
 		f.Close() // only read
 		return nil, err
 	}
 	return r, nil
 }
 
-func (r *File) readFooter() error {
+func (r *File) open() error {
 	info, err := r.f.Stat()
 	if err != nil {
 		return DiskError("stat run", r.path, err)
 	}
-	size := info.Size()
-	if size < int64(len(magic)+footerSize) {
-		return corrupt(r.path, -1, -1, "%d bytes are too short for a run", size)
-	}
 	var m [len(magic)]byte
-	var f [footerSize]byte
 	if err := r.read(m[:], 0); err != nil {
 		return err
 	}
+	if string(m[:]) != magic {
+		return corrupt(r.path, -1, -1, "magic %q is not a run's, or of another version", m[:])
+	}
+	return r.readFooter(info.Size())
+}
+
+func (r *File) readFooter(size int64) error {
+	if size < int64(len(magic)+footerSize) {
+		return corrupt(r.path, -1, -1, "%d bytes are too short for a run", size)
+	}
+	var f [footerSize]byte
 	if err := r.read(f[:], size-footerSize); err != nil {
 		return err
 	}
 	le := binary.LittleEndian
 	switch {
-	case string(m[:]) != magic:
-		return corrupt(r.path, -1, -1, "magic %q is not a run's, or of another version", m[:])
 	case string(f[44:52]) != endMagic || le.Uint32(f[52:]) != crc32.Checksum(f[:52], castagnoli):
 		return corrupt(r.path, -1, -1, "footer checksum differs")
 	}
@@ -118,10 +123,10 @@ func (r *File) ReadAt(b []byte, off int64) (int, error) {
 func (r *File) Close() error { return r.f.Close() }
 
 func (r *File) read(b []byte, off int64) error {
-	switch _, err := r.f.ReadAt(b, off); err {
-	case nil:
+	switch n, err := r.src.ReadAt(b, off); {
+	case n == len(b):
 		return nil
-	case io.EOF:
+	case errors.Is(err, io.EOF):
 		return corrupt(r.path, -1, -1, "ends early")
 	default:
 		return DiskError("read run", r.path, err)

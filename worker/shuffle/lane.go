@@ -14,6 +14,7 @@ import (
 	shufflev1 "github.com/mrctl/mrctl/api/shuffle/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/frame"
+	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/internal/retry"
 )
 
@@ -79,6 +80,9 @@ func (l *lane) fetch(ctx context.Context) (err error) {
 		l.f.c.cfg.Log.Info("shuffle stream given up", zap.String("producer", l.src.GetWorker()), zap.String("addr", l.src.GetAddr()),
 			zap.Int("runs_left", len(l.src.GetTasks())-l.cur), zap.Int("failed", failed), zap.Error(err))
 		if failed >= l.f.c.cfg.Tries {
+			if l.src.GetWorker() == ledger.InStore {
+				return err // a store that is away has lost nothing: the attempt is for later
+			}
 			for i := l.cur; i < len(l.src.GetTasks()); i++ {
 				l.f.lost(l.src, i, fmt.Sprintf("%d tries: %v", failed, err))
 			}
@@ -141,6 +145,9 @@ func (l *lane) try(ctx context.Context) (err error) {
 
 // receive takes the frames of a stream that begins with the present run.
 func (l *lane) receive(stream Frames, pass *retry.Pass) error {
+	if c, ok := stream.(io.Closer); ok {
+		defer c.Close() // only read
+	}
 	m := new(shufflev1.FetchResponse)
 	msg := frame.Loose{Head: m}
 	defer msg.Free()

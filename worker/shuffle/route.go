@@ -9,15 +9,16 @@ import (
 	"github.com/mrctl/mrctl/internal/frame"
 )
 
-// Route is one way to the runs of a producer: a connection to it. It is the seam for others, such as a copy of a run that
-// lies elsewhere: a stream that broke, or was given up as too slow, goes on over the next route from where it had come to.
+// Route is one way to the runs of a producer: a connection to it, or the Vault where they lie in the store. A stream that
+// broke, or was given up as too slow, goes on over the next route from where it had come to.
 //
 // Open asks for ranges; they come as (*Server).Fetch sends them, until ctx ends.
 type Route interface {
 	Open(ctx context.Context, req *shufflev1.FetchRequest) (Frames, error)
 }
 
-// Frames is what comes, as of a gRPC stream: RecvMsg takes a *frame.Loose over a *shufflev1.FetchResponse.
+// Frames is what comes, as of a gRPC stream: RecvMsg takes a *frame.Loose over a *shufflev1.FetchResponse. One that is an
+// io.Closer is closed.
 type Frames interface {
 	RecvMsg(m any) error
 }

@@ -872,7 +872,11 @@ type Report struct {
 	Digest    []byte                 `protobuf:"bytes,6,opt,name=digest,proto3" json:"digest,omitempty"`
 	Tally     *Tally                 `protobuf:"bytes,7,opt,name=tally,proto3" json:"tally,omitempty"`
 	// A reduce found that another attempt's record had won; it is done all the same.
-	LostRace      bool `protobuf:"varint,8,opt,name=lost_race,json=lostRace,proto3" json:"lost_race,omitempty"`
+	LostRace bool `protobuf:"varint,8,opt,name=lost_race,json=lostRace,proto3" json:"lost_race,omitempty"`
+	// A map's run lies in the store, too. A report may come again to say so, long after the first one.
+	Stored bool `protobuf:"varint,20,opt,name=stored,proto3" json:"stored,omitempty"`
+	// For each run of missing, who was to have it: a worker, or "store".
+	MissingAt     []string `protobuf:"bytes,21,rep,name=missing_at,json=missingAt,proto3" json:"missing_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -961,6 +965,20 @@ func (x *Report) GetLostRace() bool {
 		return x.LostRace
 	}
 	return false
+}
+
+func (x *Report) GetStored() bool {
+	if x != nil {
+		return x.Stored
+	}
+	return false
+}
+
+func (x *Report) GetMissingAt() []string {
+	if x != nil {
+		return x.MissingAt
+	}
+	return nil
 }
 
 // Drain says that the worker wants no more attempts.
@@ -1628,7 +1646,7 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x14\n" +
 	"\x05error\x18\x03 \x01(\tR\x05error\x12\x16\n" +
-	"\x06record\x18\x04 \x01(\fR\x06record\"\xb2\x03\n" +
+	"\x06record\x18\x04 \x01(\fR\x06record\"\xe9\x03\n" +
 	"\x06Report\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x124\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1a.session.v1.Report.OutcomeR\aoutcome\x12\x1d\n" +
@@ -1638,7 +1656,10 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\amissing\x18\x05 \x03(\v2\x15.session.v1.AttemptIDR\amissing\x12\x16\n" +
 	"\x06digest\x18\x06 \x01(\fR\x06digest\x12'\n" +
 	"\x05tally\x18\a \x01(\v2\x11.session.v1.TallyR\x05tally\x12\x1b\n" +
-	"\tlost_race\x18\b \x01(\bR\blostRace\"\x86\x01\n" +
+	"\tlost_race\x18\b \x01(\bR\blostRace\x12\x16\n" +
+	"\x06stored\x18\x14 \x01(\bR\x06stored\x12\x1d\n" +
+	"\n" +
+	"missing_at\x18\x15 \x03(\tR\tmissingAt\"\x86\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fOUTCOME_DONE\x10\x01\x12\x12\n" +
