@@ -349,6 +349,8 @@ func (s *Server) Workers(ctx context.Context, _ *controlv1.WorkersRequest) (*con
 				state := "ready"
 				if w.Draining {
 					state = "draining"
+				} else if w.Probation {
+					state = "probation"
 				}
 				out.Workers = append(out.Workers, sess.describe(w.Busy, state, w.Done, w.Failed))
 			}

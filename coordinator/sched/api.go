@@ -277,6 +277,11 @@ type Config struct {
 	MaxLosses    int           // a task lost with this many workers in a row is failed as their killer; default 8
 	StopGrace    time.Duration // a job told to end waits so long for its attempts to stop; default 10 s
 	StrayAfter   time.Duration // what a worker runs or holds of a job nobody admits is released after so long; default 1 min
+	// ProbationAfter is how many attempts in a row must end badly on a worker, while others finish some, before it is put on
+	// probation; default 3, <0 never. ProbationBase is how long it gets nothing then, doubled each time up to ProbationMax;
+	// default 5 s and 5 min.
+	ProbationAfter              int
+	ProbationBase, ProbationMax time.Duration
 	// SlowStart is the share of a job's maps, up to 1, that must be done before its reduces may have slots that nobody
 	// else wants; default 0.5. At 1 they start when all maps are done.
 	SlowStart float64

@@ -68,6 +68,10 @@ func (s *Scheduler) start(t *task, w *worker) {
 	a := s.occupy(w, id)
 	a.job, a.task = j, t
 	j.live.add(a)
+	if w.state == workerProbing {
+		w.probe = a
+		s.settle(w)
+	}
 	s.attach(a, t)
 	order := Start{Worker: w.id, ID: id}
 	if t.phase == Reduce {
@@ -78,8 +82,8 @@ func (s *Scheduler) start(t *task, w *worker) {
 	if a.isHungry {
 		early = fmt.Sprintf("; early, with %d of %d maps done", j.counts[Map][taskDone], len(j.tasks[Map]))
 	}
-	s.noteAttempt(j, NoteAttemptStarted, a, "%d failed and %d lost before; slot %d of %d%s",
-		t.failures, t.lostBefore, w.busy(), w.slots, early)
+	s.noteAttempt(j, NoteAttemptStarted, a, "%d failed and %d lost before; slot %d of %d%s%s",
+		t.failures, t.lostBefore, w.busy(), w.slots, early, a.probing())
 }
 
 // adopt takes in an attempt that a joining worker runs: it goes on if it is of use, else it is told to stop.
@@ -162,6 +166,9 @@ func (s *Scheduler) finish(a *attempt, state attemptState) {
 	s.yielded(a)
 	delete(w.attempts, a.id)
 	w.live.remove(a)
+	if w.probe == a {
+		w.probe = nil
+	}
 	s.settle(w)
 	if a.job != nil {
 		a.job.live.remove(a)

@@ -41,15 +41,25 @@ func check(s *Scheduler) error {
 			return fmt.Errorf("%v: %d hungry, want %d", w, w.hungry, starving)
 		}
 		room := 0
-		if w.state == workerActive {
-			room = max(0, w.slots-stopping)
+		takes := 0 // attempts at once
+		switch {
+		case w.state == workerActive:
+			room, takes = max(0, w.slots-stopping), w.slots
+		case w.state == workerProbing:
+			room = min(1, max(0, w.slots-stopping))
+			if w.probe == nil {
+				takes = min(w.slots, len(w.attempts)+1)
+			}
+		}
+		if barred := w.state == workerBarred; barred != (w.inBarred > 0) || barred != (w.probeDue != nil) {
+			return fmt.Errorf("%v: state %v, but barred at %d with timer %v", w, w.state, w.inBarred, w.probeDue)
 		}
 		usable += room
 		active += min(1, room)
 		if w.id != id || w.state == workerGone || w.stopping != stopping || w.usable != room || w.live.len() != len(w.attempts) {
 			return fmt.Errorf("%v: state %v, %d/%d stopping, %d/%d usable, %d/%d live", w, w.state, w.stopping, stopping, w.usable, room, w.live.len(), len(w.attempts))
 		}
-		if free := w.state == workerActive && len(w.attempts) < w.slots; free != s.free.has(w) {
+		if free := len(w.attempts) < takes; free != s.free.has(w) {
 			return fmt.Errorf("%v: among the free %v, want %v", w, s.free.has(w), free)
 		}
 		for j, h := range w.holds {

@@ -49,7 +49,7 @@ func (s *Scheduler) startEarly() (passed []*job) {
 			s.early.remove(j)
 			continue
 		}
-		if w, _ := s.free.top(); w.hungry >= j.fairShare(w, s.usable) || !s.place(j, Reduce) {
+		if w, _ := s.free.top(); w.state != workerActive || w.hungry >= j.fairShare(w, s.usable) || !s.place(j, Reduce) {
 			s.early.remove(j)
 			passed = append(passed, j)
 		}

@@ -23,10 +23,12 @@ const (
 	NoteAttemptStalled  = "attempt-stalled"
 	NoteAttemptStopping = "attempt-stopping"
 	NoteAttemptStopped  = "attempt-stopped"
-	NoteAttemptYielded  = "attempt-yielded" // a reduce that waited for runs gave its slot to a task that could go on
-	NoteTaskKept        = "task-kept"       // an output made before is used
-	NoteTaskRetry       = "task-retry"      // when the next attempt may start, and why
-	NoteMapsRerun       = "maps-rerun"      // finished maps run again: their runs are gone
+	NoteAttemptYielded  = "attempt-yielded"  // a reduce that waited for runs gave its slot to a task that could go on
+	NoteWorkerBarred    = "worker-probation" // attempts keep ending badly on a worker: it gets nothing for a while
+	NoteWorkerBack      = "worker-back"      // it is as any other again
+	NoteTaskKept        = "task-kept"        // an output made before is used
+	NoteTaskRetry       = "task-retry"       // when the next attempt may start, and why
+	NoteMapsRerun       = "maps-rerun"       // finished maps run again: their runs are gone
 )
 
 func (s *Scheduler) noteJob(j *job, kind, format string, args ...any) {

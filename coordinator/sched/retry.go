@@ -18,6 +18,7 @@ func (s *Scheduler) failed(t *task, a *attempt, kind errs.Kind, text string) {
 	t.failures++
 	t.losses, t.setbacks = 0, 0
 	t.avoid = a.worker
+	defer s.strike(t, a)
 	s.noteAttempt(j, NoteAttemptFailed, a, "failure %d of %d, %v: %s", t.failures, j.maxAttempts, kind, text)
 	switch {
 	case kind == errs.Invalid:
@@ -45,6 +46,7 @@ func (s *Scheduler) lostWith(t *task, a *attempt, reason string) {
 // refused notes that a worker could not run or finish an attempt, or handed it back.
 func (s *Scheduler) refused(t *task, a *attempt, text string) {
 	s.lost(t, a, text)
+	s.strike(t, a)
 	s.setback(t, a, text)
 }
 

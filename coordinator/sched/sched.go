@@ -29,6 +29,9 @@ type Scheduler struct {
 	hungry list[*attempt] // reduces that wait for runs, on active workers: the last to begin is the first to yield
 	idle   list[*job]     // running jobs of which nothing runs, by their last progress
 
+	barred bag[*worker] // on probation, without an attempt to try them
+	well   int          // attempts done so far
+
 	armed    uint64    // timers so far; breaks ties
 	admitted uint64    // jobs so far; the order of the line within a priority
 	turns    uint64    // orders and joins so far; the round robin among workers of equal load
@@ -50,6 +53,10 @@ const (
 	defaultStopGrace    = 10 * time.Second
 	defaultStrayAfter   = time.Minute
 	defaultMaxAttempts  = 4
+	// Two bad ends in a row are chance where many tasks fail; a worker's return costs one attempt.
+	defaultProbationAfter = 3
+	defaultProbationBase  = 5 * time.Second
+	defaultProbationMax   = 5 * time.Minute
 	// With fewer maps done there is little to fetch; the slots are nobody's either way.
 	defaultSlowStart = 0.5
 )
@@ -66,6 +73,11 @@ func (c Config) withDefaults() Config {
 	set(&c.AttemptStall, defaultAttemptStall)
 	set(&c.StopGrace, defaultStopGrace)
 	set(&c.StrayAfter, defaultStrayAfter)
+	set(&c.ProbationBase, defaultProbationBase)
+	set(&c.ProbationMax, defaultProbationMax)
+	if c.ProbationAfter == 0 {
+		c.ProbationAfter = defaultProbationAfter
+	}
 	if c.MaxLosses <= 0 {
 		c.MaxLosses = defaultMaxLosses
 	}
@@ -89,6 +101,7 @@ func New(cfg Config) *Scheduler {
 		line:    heap[*job]{less: goesFirst, at: func(j *job) *int { return &j.inLine }},
 		early:   heap[*job]{less: goesFirst, at: func(j *job) *int { return &j.inEarly }},
 		free:    heap[*worker]{less: lessLoaded, at: func(w *worker) *int { return &w.inFree }},
+		barred:  bag[*worker]{at: func(w *worker) *int { return &w.inBarred }},
 		timers:  heap[*timer]{less: sooner, at: func(t *timer) *int { return &t.inHeap }},
 	}
 }
@@ -150,6 +163,7 @@ type WorkerView struct {
 	ID           WorkerID
 	Slots, Busy  int
 	Draining     bool
+	Probation    bool
 	Done, Failed int // attempts since it joined
 }
 
@@ -158,7 +172,7 @@ func (s *Scheduler) Workers() []WorkerView {
 	views := make([]WorkerView, 0, len(s.workers))
 	for _, w := range s.workers {
 		views = append(views, WorkerView{
-			ID: w.id, Slots: w.slots, Busy: w.busy(), Draining: w.state == workerDraining,
+			ID: w.id, Slots: w.slots, Busy: w.busy(), Draining: w.state == workerDraining, Probation: w.state == workerBarred || w.state == workerProbing,
 			Done: w.done, Failed: w.failed,
 		})
 	}

@@ -180,7 +180,11 @@ func (r *script) command(c command) {
 		r.show(JobID(c.arg(0)))
 	case "workers":
 		for _, w := range r.s.Workers() {
-			r.printf("%s busy=%d/%d draining=%v done=%d failed=%d\n", w.ID, w.Busy, w.Slots, w.Draining, w.Done, w.Failed)
+			r.printf("%s busy=%d/%d draining=%v done=%d failed=%d", w.ID, w.Busy, w.Slots, w.Draining, w.Done, w.Failed)
+			if w.Probation {
+				r.printf(" probation")
+			}
+			r.printf("\n")
 		}
 	case "wake":
 		if at := r.s.NextWake(); at.IsZero() {

@@ -71,12 +71,16 @@ type workerState uint8
 
 const (
 	workerActive   workerState = iota
+	workerBarred               // on probation: takes none for a while
+	workerProbing              // on probation: takes one, to be tried
 	workerDraining             // takes no more attempts
 	workerGone
 )
 
 var workerNext = [...][]workerState{
-	workerActive:   {workerDraining, workerGone},
+	workerActive:   {workerBarred, workerDraining, workerGone},
+	workerBarred:   {workerProbing, workerActive, workerDraining, workerGone},
+	workerProbing:  {workerActive, workerBarred, workerDraining, workerGone},
 	workerDraining: {workerGone},
 	workerGone:     {},
 }
@@ -85,7 +89,7 @@ var (
 	taskNames    = [...]string{"queued", "backoff", "running", "done", "dead"}
 	attemptNames = [...]string{"running", "stopping", "done", "failed", "lost", "stopped"}
 	jobNames     = [...]string{"awaiting", "running", "committing", "stopping", "ending", "gone"}
-	workerNames  = [...]string{"active", "draining", "gone"}
+	workerNames  = [...]string{"active", "barred", "probing", "draining", "gone"}
 )
 
 func (s taskState) String() string    { return taskNames[s] }

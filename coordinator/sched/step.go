@@ -47,6 +47,7 @@ func (s *Scheduler) Step(now time.Time, e Event) []Effect {
 		panic(fmt.Sprintf("sched: unknown event %T", e))
 	}
 	s.wake() // after the event: a report that came in time counts before the limit it met
+	s.parole()
 	s.feedAll()
 	s.dispatch()
 	return s.out
@@ -74,7 +75,10 @@ func (s *Scheduler) done(e Done) {
 	w, a := s.find(e.Worker, e.ID)
 	if a != nil {
 		w.done++
+		s.well++
 		s.finish(a, attemptDone)
+		w.barredBefore = 0
+		s.acquit(w, a, "an attempt was done there")
 	}
 	j := s.jobs[e.ID.Job]
 	if j == nil {

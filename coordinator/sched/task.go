@@ -20,6 +20,8 @@ type task struct {
 	setbacks   int32 // ends in a row that were neither failures nor losses of a worker
 
 	current *attempt
+	struck  *worker // is charged with its last bad end; see probation.go
+	guilty  bool    // it has ended badly on several workers
 	avoid   *worker // the next attempt goes elsewhere if there is an elsewhere
 	retry   *timer
 
@@ -73,6 +75,7 @@ func (s *Scheduler) won(t *task, attempt int32, worker WorkerID, consumed *Consu
 func (s *Scheduler) markDone(t *task) {
 	s.setTask(t, taskDone)
 	t.losses, t.setbacks = 0, 0
+	t.struck, t.guilty = nil, false
 	if t.current != nil {
 		s.stop(t.current, "the task is done")
 	}

@@ -17,6 +17,14 @@ type worker struct {
 	usable       int // slots not held by attempts that were told to stop; 0 if it takes none. Only settle writes it
 	done, failed int
 	inFree       int
+
+	// Of probation.go.
+	strikes      int      // bad ends in a row that it is charged with
+	wellBefore   int      // Scheduler.well at the first of them
+	barredBefore int      // probations since it was last cleared by an attempt that was done
+	probe        *attempt // while probing
+	probeDue     *timer   // while barred
+	inBarred     int
 }
 
 func (w *worker) String() string { return "worker " + string(w.id) }
@@ -34,7 +42,11 @@ func (w *worker) to(state workerState) { move(w, workerNext[:], &w.state, state)
 func (w *worker) busy() int { return w.live.len() }
 
 // lessLoaded orders workers by the share of their slots in use, then by who was given work longest ago.
+// Those that are to be tried come last.
 func lessLoaded(a, b *worker) bool {
+	if x, y := a.state == workerProbing, b.state == workerProbing; x != y {
+		return y
+	}
 	if x, y := a.busy()*b.slots, b.busy()*a.slots; x != y {
 		return x < y
 	}
@@ -43,8 +55,7 @@ func lessLoaded(a, b *worker) bool {
 
 // settle follows on any change of a worker: its place among the free ones and its share of the capacity.
 func (s *Scheduler) settle(w *worker) {
-	active := w.state == workerActive && w.slots > 0
-	switch free := active && w.busy() < w.slots; {
+	switch free := w.busy() < w.room(); {
 	case !free:
 		s.free.remove(w)
 	case s.free.has(w):
@@ -52,10 +63,7 @@ func (s *Scheduler) settle(w *worker) {
 	default:
 		s.free.add(w)
 	}
-	usable := 0
-	if active {
-		usable = max(0, w.slots-w.stopping)
-	}
+	usable := w.outlook()
 	if usable == w.usable {
 		return
 	}
@@ -117,6 +125,7 @@ func (s *Scheduler) join(e Join) {
 
 // lose is the one way in which a worker goes, however that was noticed. Its attempts are lost, not failed.
 func (s *Scheduler) lose(w *worker, reason string) {
+	s.unbar(w)
 	w.to(workerGone)
 	s.settle(w)
 	delete(s.workers, w.id)
@@ -153,9 +162,10 @@ func (s *Scheduler) lose(w *worker, reason string) {
 
 func (s *Scheduler) drain(id WorkerID) {
 	w := s.workers[id]
-	if w == nil || w.state != workerActive {
+	if w == nil || w.state == workerDraining {
 		return
 	}
+	s.unbar(w)
 	w.to(workerDraining)
 	s.settle(w)
 	for _, a := range w.live.items {
