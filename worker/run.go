@@ -77,7 +77,7 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 		return outcome{tally: res.Tally}, err
 	}
 	out := outcome{tally: res.Tally, digest: res.Digest[:], run: res.RunPath}
-	if j.spec.Shuffle == spec.ShuffleStore {
+	if j.spec.Shuffle == spec.ShuffleStore && res.RunPath != "" {
 		if err := a.storeRun(ctx, &sessionv1.Held{Id: at.id, Digest: out.digest, Tally: out.tally}, out.run); err != nil {
 			return outcome{tally: res.Tally}, err
 		}

@@ -138,6 +138,8 @@ func TestWrongUsage(t *testing.T) {
 		{"others could reach it", "serve coordinator --store s --listen :7070"},
 		{"missing port", "serve coordinator --store s --listen localhost"},
 		{`--label "a"`, "serve worker --store s --label a"},
+		{"--drain-timeout", "serve worker --store s --drain-timeout 0s"},
+		{"--shuffle tape", "submit ./p in -o out --store s --shuffle tape"},
 		{`--log-level "loud"`, "serve worker --store s --log-level loud"},
 		{"gc: --keep", "gc --store s --keep 3"},
 		{`completion "tcsh"`, "completion tcsh"},
