@@ -42,10 +42,10 @@ func check(s *Scheduler) error {
 		}
 		room := 0
 		takes := 0 // attempts at once
-		switch {
-		case w.state == workerActive:
+		switch w.state {
+		case workerActive:
 			room, takes = max(0, w.slots-stopping), w.slots
-		case w.state == workerProbing:
+		case workerProbing:
 			room = min(1, max(0, w.slots-stopping))
 			if w.probe == nil {
 				takes = min(w.slots, len(w.attempts)+1)

@@ -68,16 +68,16 @@ func TestFetchFromTheStore(t *testing.T) {
 	const parts = 7
 	r := rand.New(rand.NewPCG(1, 2))
 	var tasks []uint32
-	for i := range uint32(30) {
+	for i := range uint32(12) {
 		tasks = append(tasks, i)
 	}
-	w := start(t, ledger.InStore, r, tasks, parts, 40<<10)
+	w := start(t, ledger.InStore, r, tasks, parts, 8<<10)
 	store := &brittle{Store: mem.New(), r: r}
 	stock(t, store, w)
 	vault := NewVault(store, func(string) int { return parts })
 	c := NewClient(Config{Worker: "reader", Routes: func(string) ([]Route, error) { return []Route{vault}, nil }, Backoff: 1, Tries: 100})
 	for part := range uint32(parts) {
-		q := request(t, part, 2<<20, w)
+		q := request(t, part, 256<<10, w)
 		got, err := c.Fetch(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
