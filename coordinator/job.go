@@ -102,10 +102,12 @@ func (l *leader) status(j *job) *controlv1.JobStatus {
 	for _, n := range j.done {
 		m.BytesDone += n
 	}
+	furthest := map[sched.TaskID]uint64{} // of the attempts of a map, where a slow one has a rival
 	for id, p := range j.running {
 		if id.Phase == sched.Map {
-			if _, finished := j.done[id.TaskID]; !finished {
-				m.BytesDone += p.bytes
+			if _, finished := j.done[id.TaskID]; !finished && p.bytes > furthest[id.TaskID] {
+				m.BytesDone += p.bytes - furthest[id.TaskID]
+				furthest[id.TaskID] = p.bytes
 			}
 			m.RecordsDone += p.records
 		} else {

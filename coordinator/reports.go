@@ -63,7 +63,7 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 			ack()
 			return
 		}
-		l.step(sched.Done{ID: id, Worker: s.id, Digest: digest(r.Digest), Stored: r.Stored})
+		l.step(sched.Done{ID: id, Worker: s.id, Work: int64(r.Tally.GetBytesIn()), Digest: digest(r.Digest), Stored: r.Stored})
 		l.recordMapCounters(j)
 	case sessionv1.Report_OUTCOME_STOPPED:
 		l.step(sched.Stopped{ID: id, Worker: s.id})

@@ -247,7 +247,11 @@ func (l *leader) progressed(s *session, p *sessionv1.AttemptProgress) {
 	}
 	if old, ok := j.running[id]; !ok || p.Records > old.records || p.Bytes > old.bytes || p.Runs > old.runs {
 		j.running[id] = progress{s.id, p.Records, p.Bytes, p.Runs}
-		l.step(sched.Progress{ID: id, Landed: int(p.Runs)})
+		e := sched.Progress{ID: id, Landed: int(p.Runs), Done: int64(p.Bytes), Total: int64(p.BytesTotal)}
+		if id.Phase == sched.Reduce {
+			e.Done, e.Total = int64(p.Records), int64(p.RecordsTotal)
+		}
+		l.step(e)
 		j.log.Touch()
 	}
 }

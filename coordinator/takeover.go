@@ -114,7 +114,7 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 	e := sched.Admit{
 		Job: j.id, Priority: rec.Spec.Priority, Maps: head.Maps, Reduces: head.Partitions, Gen: rec.Gen,
 		Strict: rec.Spec.Nondeterministic == spec.Fail, Redone: rec.Redone, Published: rec.Published,
-		MaxAttempts: rec.Spec.MaxAttempts, Finished: map[sched.TaskID]sched.Consumed{},
+		MaxAttempts: rec.Spec.MaxAttempts, NoBackup: rec.Spec.NoBackup, Finished: map[sched.TaskID]sched.Consumed{},
 		FirstAttempt: int32(max(rec.Claims-1, 0) * ledger.AttemptsPerLeader),
 	}
 	for i, tr := range winners {

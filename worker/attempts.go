@@ -28,7 +28,7 @@ type attempt struct {
 	// Agent.mu.
 	released bool
 
-	records, bytes, total atomic.Int64 // progress
+	records, bytes, total, rows atomic.Int64 // progress; total is of bytes, rows of records
 }
 
 func (at *attempt) progress(records, bytes int64) {

@@ -111,7 +111,7 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 			stream, err = p.Reduce(ctx, start)
 			return stream, err
 		},
-		Log: a.log, Progress: at.progress,
+		Log: a.log, Progress: at.progress, Total: at.rows.Store,
 	}
 	res, err := reduceside.Run(ctx, reduceside.Task{
 		ID: at.id, Job: j.spec, Stage: j.stage, Sources: at.sources, Partitions: j.head.Partitions,

@@ -29,6 +29,7 @@ func jobFlags() []cli.Flag {
 		&cli.StringFlag{Name: "max-record", Usage: "a record above `BYTES` is bad", DefaultText: "a quarter of the memory, at most 256MiB"},
 		&cli.StringFlag{Name: "nondeterministic", Usage: "when the map gives something else as it runs again after a crash: rerun (the reduces that used what it gave before) or fail", DefaultText: "rerun"},
 		&cli.StringFlag{Name: "shuffle", Usage: "keep what maps leave with the `worker` that made it, or in the store as well: then losing every worker costs nothing finished", DefaultText: "worker"},
+		&cli.BoolFlag{Name: "no-backup", Usage: "do not start a slow task a second time elsewhere to take the first result"},
 		&cli.IntFlag{Name: "priority", Usage: "jobs of a higher `N` go first", DefaultText: "0"},
 		&cli.StringFlag{Name: "request-id", Usage: "submitting the same `ID` again gives the same job"},
 	}
@@ -51,6 +52,7 @@ func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
 		SharedFS:         c.Bool("shared-fs"),
 		Nondeterministic: c.String("nondeterministic"),
 		Shuffle:          c.String("shuffle"),
+		NoBackup:         c.Bool("no-backup"),
 	}
 	if err := dataset.CheckFormat(job.InputFormat); err != nil {
 		return job, err

@@ -39,6 +39,7 @@ func (p *program) serveCommand() *cli.Command {
 		&cli.StringFlag{Name: "advertise", Usage: "`HOST:PORT` at which other machines reach it", DefaultText: "where it listens"},
 		&cli.BoolFlag{Name: "insecure", Usage: "listen beyond this machine without TLS: in plain text and for anybody"},
 	}
+	noBackup := &cli.BoolFlag{Name: "no-backup", Usage: "never start a slow task a second time elsewhere, whatever a job says"}
 	election := &cli.DurationFlag{Name: "lease-ttl", Usage: "another coordinator takes over when the leader has been silent for `TIME`", DefaultText: "15s"}
 	work := []cli.Flag{
 		&cli.StringFlag{Name: "scratch", Usage: "`DIR` for what a worker writes while it works", DefaultText: "a new one in the cache folder"},
@@ -58,7 +59,7 @@ hand over what others still need of it; a second SIGTERM ends it at once. SIGINT
 doing is done again elsewhere. Nothing finished is lost with a coordinator.`,
 		Subcommands: []*cli.Command{
 			{
-				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: append(append(address[:3:3], election), schedulingFlags()...),
+				Name: "coordinator", Usage: "lead, or stand by to lead", Flags: append(append(address[:3:3], election, noBackup), schedulingFlags()...),
 				Description: "  mrctl serve coordinator --store s3://cluster/mrctl --listen 10.0.0.5:7070 --tls-cert FILE --tls-key FILE --tls-ca FILE",
 				Action:      func(c *cli.Context) error { return p.serve(c, true, false) },
 			},
@@ -68,7 +69,7 @@ doing is done again elsewhere. Nothing finished is lost with a coordinator.`,
 				Action:      func(c *cli.Context) error { return p.serve(c, false, true) },
 			},
 			{
-				Name: "all", Usage: "both in one process", Flags: append(append(append(address[:3:3], election), schedulingFlags()...), work...),
+				Name: "all", Usage: "both in one process", Flags: append(append(append(address[:3:3], election, noBackup), schedulingFlags()...), work...),
 				Description: "  mrctl serve all --store /srv/mrctl",
 				Action:      func(c *cli.Context) error { return p.serve(c, true, true) },
 			},
@@ -111,7 +112,7 @@ func (p *program) serve(c *cli.Context, coordinator, worker bool) (err error) {
 		return err
 	}
 	defer cl.close()
-	base := coordinatorConfig{Store: cl.store, Resolver: cl.resolver, TLS: cl.tls, LeaseTTL: c.Duration("lease-ttl"), Stall: c.Duration("stall"), SlowStart: share,
+	base := coordinatorConfig{Store: cl.store, Resolver: cl.resolver, TLS: cl.tls, LeaseTTL: c.Duration("lease-ttl"), Stall: c.Duration("stall"), SlowStart: share, NoBackup: c.Bool("no-backup"),
 		Log: log, Version: versionText()}
 	var runners []runner
 	if coordinator {

@@ -34,6 +34,7 @@ type coordinatorConfig struct {
 	LeaseTTL  time.Duration     // how long a dead leader is waited for; 0: the default
 	Stall     time.Duration     // an attempt without progress for so long has failed; 0: the default
 	SlowStart float64           // share of the maps done before reduces may start; 0: the default
+	NoBackup  bool              // no job's slow attempts get rivals
 	Private   bool              // the store was made for this process alone
 	Log       *zap.Logger
 	Version   string

@@ -32,7 +32,7 @@ func newCoordinator(c coordinatorConfig) (runner, error) {
 	return coordinator.New(coordinator.Config{
 		Store: c.Store, Resolver: c.Resolver, Listener: c.Listener, Advertise: c.Advertise, TLS: c.TLS, Log: c.Log, Version: c.Version,
 		Lease:     lease.Config{TTL: c.LeaseTTL},
-		Sched:     sched.Config{AttemptStall: c.Stall, SlowStart: c.SlowStart},
+		Sched:     sched.Config{AttemptStall: c.Stall, SlowStart: c.SlowStart, Backup: sched.Backup{Off: c.NoBackup}},
 		SkipProbe: c.Private,
 	})
 }

@@ -77,6 +77,7 @@ type Admit struct {
 	Priority      int
 	Maps, Reduces int // tasks; Reduces 0 is a map-only job, whose map attempts write the output
 	MaxAttempts   int
+	NoBackup      bool // slow attempts get no rivals
 	Gen           int32
 	// Finished are the tasks with a winning record under Gen (reduces, and maps of map-only jobs).
 	Finished map[TaskID]Consumed
@@ -114,15 +115,20 @@ type Drain struct{ Worker WorkerID }
 
 // Progress says that an attempt moved on (records, bytes or runs grew). It feeds the watchdog. Landed is how many map
 // tasks' runs a reduce holds: one that holds them all waits for nobody.
+//
+// Done and Total are its work, done and in all, in a unit that is one for all tasks of a phase: bytes of input of maps,
+// rows of reduces. Total is 0 where it is not known (yet).
 type Progress struct {
-	ID     AttemptID
-	Landed int
+	ID          AttemptID
+	Landed      int
+	Done, Total int64
 }
 
 // Done ends an attempt well. For a reduce the winning record exists (this attempt's or another's).
 type Done struct {
 	ID       AttemptID
 	Worker   WorkerID
+	Work     int64     // all it did, in the unit of Progress; 0: not known
 	Digest   Digest    // maps
 	Stored   bool      // maps: the output lies in the store, too; such a Done may follow an earlier one
 	Consumed *Consumed // reduces: of the winning record; required where the job has maps
@@ -285,6 +291,7 @@ type Config struct {
 	// SlowStart is the share of a job's maps, up to 1, that must be done before its reduces may have slots that nobody
 	// else wants; default 0.5. At 1 they start when all maps are done.
 	SlowStart float64
+	Backup    Backup
 }
 
 // JobView is a snapshot of a job for people.

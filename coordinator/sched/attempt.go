@@ -12,6 +12,7 @@ type attempt struct {
 	state  attemptState
 
 	moved    node[*attempt] // in Scheduler.silent while running and not hungry
+	pace     pace           // how fast it works, for backup.go
 	landed   int32          // of a reduce: map tasks whose runs it says it holds
 	isHungry bool           // see early.go; only judge writes it
 	hunger   node[*attempt] // in Scheduler.hungry while it is, on an active worker
@@ -27,8 +28,8 @@ func (a *attempt) String() string {
 
 func (a *attempt) to(state attemptState) { move(a, attemptNext[:], &a.state, state) }
 
-// current reports whether a is what its task waits for. A task has at most one current attempt.
-func (a *attempt) current() bool { return a.task != nil && a.task.current == a }
+// current reports whether a is what its task waits for: its current attempt, or the rival of that.
+func (a *attempt) current() bool { return a.task != nil && (a.task.current == a || a.task.rival == a) }
 
 // occupy gives an attempt its slot.
 func (s *Scheduler) occupy(w *worker, id AttemptID) *attempt {
@@ -62,28 +63,39 @@ func (s *Scheduler) attach(a *attempt, t *task) {
 // start orders the next attempt of t on w.
 func (s *Scheduler) start(t *task, w *worker) {
 	j := t.job
-	id := AttemptID{TaskID: t.id(), Attempt: t.next, Gen: j.gen}
-	s.turns++
-	w.turn = s.turns
-	a := s.occupy(w, id)
-	a.job, a.task = j, t
-	j.live.add(a)
+	a := s.enlist(t, w)
 	if w.state == workerProbing {
 		w.probe = a
 		s.settle(w)
 	}
 	s.attach(a, t)
-	order := Start{Worker: w.id, ID: id}
-	if t.phase == Reduce {
-		order.Sources = j.sourceList()
-	}
-	s.emit(order)
+	s.order(a)
 	early := ""
 	if a.isHungry {
 		early = fmt.Sprintf("; early, with %d of %d maps done", j.counts[Map][taskDone], len(j.tasks[Map]))
 	}
 	s.noteAttempt(j, NoteAttemptStarted, a, "%d failed and %d lost before; slot %d of %d%s%s",
 		t.failures, t.lostBefore, w.busy(), w.slots, early, a.probing())
+}
+
+// enlist makes the next attempt of t, on w.
+func (s *Scheduler) enlist(t *task, w *worker) *attempt {
+	s.turns++
+	w.turn = s.turns
+	a := s.occupy(w, AttemptID{TaskID: t.id(), Attempt: t.next, Gen: t.job.gen})
+	a.job, a.task = t.job, t
+	a.pace.start(s.now)
+	t.job.live.add(a)
+	return a
+}
+
+// order tells the worker of an attempt to start it.
+func (s *Scheduler) order(a *attempt) {
+	e := Start{Worker: a.worker.id, ID: a.id}
+	if a.id.Phase == Reduce {
+		e.Sources = a.job.sourceList()
+	}
+	s.emit(e)
 }
 
 // adopt takes in an attempt that a joining worker runs: it goes on if it is of use, else it is told to stop.
@@ -118,7 +130,7 @@ func (s *Scheduler) adopt(a *attempt, j *job) {
 	s.noteAttempt(j, NoteAttemptAdopted, a, "found running; it goes on")
 }
 
-// stop orders a to end. Its task, if it was the current attempt, waits for the caller to say what becomes of it.
+// stop orders a to end. Its task, if nothing else of it runs, waits for the caller to say what becomes of it.
 func (s *Scheduler) stop(a *attempt, reason string) {
 	if a.state != attemptRunning {
 		return
@@ -127,9 +139,7 @@ func (s *Scheduler) stop(a *attempt, reason string) {
 	s.leave(a)
 	a.worker.stopping++
 	s.settle(a.worker)
-	if a.current() {
-		a.task.current = nil
-	}
+	a.detach()
 	s.emit(Stop{Worker: a.worker.id, ID: a.id, Reason: reason})
 	s.noteAttempt(a.job, NoteAttemptStopping, a, "%s", reason)
 }
@@ -148,13 +158,13 @@ func (s *Scheduler) stopAll(j *job, reason string) {
 	for _, a := range j.live.items {
 		current := a.current()
 		s.stop(a, reason)
-		if current {
+		if current && a.task.current == nil {
 			s.setTask(a.task, taskQueued)
 		}
 	}
 }
 
-// finish ends an attempt and frees its slot. Its task, if it was the current attempt, waits for the caller to say what
+// finish ends an attempt and frees its slot. Its task, if nothing else of it runs, waits for the caller to say what
 // becomes of it.
 func (s *Scheduler) finish(a *attempt, state attemptState) {
 	w := a.worker
@@ -173,7 +183,16 @@ func (s *Scheduler) finish(a *attempt, state attemptState) {
 	if a.job != nil {
 		a.job.live.remove(a)
 	}
-	if a.current() {
-		a.task.current = nil
+	a.detach()
+}
+
+// detach takes a from its task. A rival that goes on becomes the current attempt.
+func (a *attempt) detach() {
+	switch t := a.task; {
+	case t == nil:
+	case t.current == a:
+		t.current, t.rival = t.rival, nil
+	case t.rival == a:
+		t.rival = nil
 	}
 }

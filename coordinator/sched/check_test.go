@@ -74,7 +74,7 @@ func check(s *Scheduler) error {
 	if n := length(&s.silent); s.cfg.AttemptStall > 0 && n != silent {
 		return fmt.Errorf("%d attempts watched for progress, want %d", n, silent)
 	}
-	idle := 0
+	idle, raced := 0, 0
 	for _, j := range s.jobs {
 		if err := checkJob(s, j); err != nil {
 			return fmt.Errorf("%v (%v): %w", j, j.state, err)
@@ -83,6 +83,15 @@ func check(s *Scheduler) error {
 			idle++
 		}
 		ready += j.ready()
+		if j.raced {
+			raced++
+		}
+		if want := j.state == jobRunning && !j.noBackup && j.counts[Map][taskRunning]+j.counts[Reduce][taskRunning] > 0; j.raced != want {
+			return fmt.Errorf("%v: raced %v, want %v", j, j.raced, want)
+		}
+	}
+	if raced != s.raced {
+		return fmt.Errorf("%d jobs raced, want %d", s.raced, raced)
 	}
 	if n := length(&s.hungry); n != hungry || s.yielding != yielding || s.ready != ready {
 		return fmt.Errorf("%d hungry, %d yielding, %d ready, want %d, %d, %d", n, s.yielding, s.ready, hungry, yielding, ready)
@@ -187,6 +196,10 @@ func checkTask(s *Scheduler, t *task) error {
 		return fmt.Errorf("current attempt %v", t.current)
 	case t.current != nil && (t.current.task != t || t.current.state != attemptRunning || s.workers[t.current.worker.id] != t.current.worker):
 		return fmt.Errorf("%v is %v and current", t.current, t.current.state)
+	case t.rival != nil && (t.current == nil || t.rival.task != t || t.rival.state != attemptRunning || t.rival.worker == t.current.worker):
+		return fmt.Errorf("%v is the rival of %v", t.rival, t.current)
+	case t.rival != nil && t.phase == Reduce && !t.job.complete(Map):
+		return fmt.Errorf("%v runs while maps do", t.rival)
 	case t.state == taskBackoff && t.retry == nil && !t.job.over():
 		return fmt.Errorf("nothing will end the wait")
 	case t.state != taskBackoff && t.retry != nil:

@@ -68,14 +68,18 @@ func (j *job) fairShare(w *worker, slots int) int {
 // until Config.StopGrace has passed: a worker that hangs must not hold up what another could do.
 func (s *Scheduler) yield() {
 	for s.ready > s.yielding && s.hungry.tail != nil {
-		a := s.hungry.tail.of
-		t := a.task
-		s.stop(a, "it waits for runs, and a task that can go on needs the slot")
-		s.setTask(t, taskQueued)
-		s.noteAttempt(t.job, NoteAttemptYielded, a, "neither failed nor lost; %d of %d maps done", t.job.counts[Map][taskDone], len(t.job.tasks[Map]))
-		s.yielding++
-		a.yields = s.arm(s.now.Add(s.cfg.StopGrace), nil, func() { s.yielded(a) })
+		s.giveUp(s.hungry.tail.of, "it waits for runs, and a task that can go on needs the slot")
 	}
+}
+
+// giveUp stops a hungry reduce for its slot.
+func (s *Scheduler) giveUp(a *attempt, reason string) {
+	t := a.task
+	s.stop(a, reason)
+	s.setTask(t, taskQueued)
+	s.noteAttempt(t.job, NoteAttemptYielded, a, "neither failed nor lost; %d of %d maps done", t.job.counts[Map][taskDone], len(t.job.tasks[Map]))
+	s.yielding++
+	a.yields = s.arm(s.now.Add(s.cfg.StopGrace), nil, func() { s.yielded(a) })
 }
 
 // yielded ends the wait for a slot that was asked for.
@@ -108,6 +112,7 @@ func (s *Scheduler) judge(a *attempt) {
 		w.hungry--
 		s.hungry.remove(&a.hunger)
 		if a.state == attemptRunning {
+			a.pace.start(s.now) // how long it waited says nothing of how fast it is
 			s.listen(a)
 		}
 	}

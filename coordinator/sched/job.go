@@ -39,6 +39,11 @@ type job struct {
 	earlyAt int                   // reduces may start when so many maps are done
 	handed  bool                  // sources have been given out: keep the choices made
 
+	noBackup bool      // its attempts get no rivals
+	raced    bool      // counted in Scheduler.raced
+	backups  int       // rivals its attempts have had
+	speeds   [2]speeds // of its finished attempts, by phase
+
 	await      map[WorkerID]bool // not joined yet
 	awaitUntil time.Time
 	pending    *timer     // the end of the wait, or of the patience with attempts that do not stop
@@ -106,7 +111,7 @@ func (s *Scheduler) admit(e Admit) {
 		return
 	}
 	j := &job{
-		id: e.Job, priority: e.Priority, gen: e.Gen, first: e.FirstAttempt,
+		id: e.Job, priority: e.Priority, gen: e.Gen, first: e.FirstAttempt, noBackup: e.NoBackup,
 		maxAttempts: e.MaxAttempts, seq: s.admitted,
 		strict: e.Strict, redone: e.Redone, published: e.Published,
 		live:   bag[*attempt]{at: func(a *attempt) *int { return &a.inJob }},

@@ -26,6 +26,7 @@ func (w *world) step(e Event) {
 	case Stopped:
 		delete(w.slots[e.Worker], e.ID)
 	}
+	w.noteRivals(e)
 	effects := w.s.Step(w.now, e)
 	if w.verbose {
 		fmt.Fprintf(os.Stderr, "%v %T %+v\n", w.now.Sub(zero), e, e)
@@ -107,6 +108,41 @@ func (w *world) carryOut(effect Effect) {
 	}
 }
 
+// noteRivals counts how backups and those they back end.
+func (w *world) noteRivals(e Event) {
+	of := func(id AttemptID) *task {
+		if j := w.s.jobs[id.Job]; j != nil {
+			if t := j.task(id.TaskID); t != nil && t.rival != nil && t.find(id) != nil {
+				return t
+			}
+		}
+		return nil
+	}
+	switch e := e.(type) {
+	case Done:
+		if t := of(e.ID); t != nil && t.rival.id == e.ID {
+			w.BackupsWon++
+		}
+	case Fail:
+		if of(e.ID) != nil {
+			w.Upset++
+		}
+	}
+}
+
+// rivalsOf are the attempts of the same task that the scheduler lets run, and where.
+func (w *world) rivalsOf(id AttemptID) map[AttemptID]WorkerID {
+	beside := map[AttemptID]WorkerID{}
+	if t := w.s.jobs[id.Job].task(id.TaskID); t != nil {
+		for _, a := range []*attempt{t.current, t.rival} {
+			if a != nil && a.id != id {
+				beside[a.id] = a.worker.id
+			}
+		}
+	}
+	return beside
+}
+
 func (w *world) release(id JobID) {
 	j := w.job(id)
 	if !j.over && j.admitted {
@@ -139,6 +175,19 @@ func (w *world) checkStart(e Start) {
 		w.failf("%v is started at %v, its job waits for %v until %v", e.ID, w.now, j.await, j.openAt)
 	case e.ID.Phase == Reduce && len(e.Sources) != j.maps:
 		w.failf("%v is started with %d sources, want %d", e.ID, len(e.Sources), j.maps)
+	}
+	for id, host := range w.rivalsOf(e.ID) {
+		w.Backups++
+		switch t := w.s.jobs[j.id].task(e.ID.TaskID); {
+		case w.s.cfg.Backup.Off:
+			w.failf("%v is started beside %v, and there are to be no backups", e.ID, id)
+		case host == e.Worker:
+			w.failf("%v is started beside %v on the same worker", e.ID, id)
+		case w.s.ready > 0:
+			w.failf("%v is started beside %v, and %d tasks are ready", e.ID, id, w.s.ready)
+		case t.rival == nil || t.rival.id != e.ID:
+			w.failf("%v is started beside %v and is not its rival", e.ID, id)
+		}
 	}
 	early := false
 	for i, src := range e.Sources {

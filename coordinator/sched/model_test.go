@@ -39,7 +39,7 @@ func TestModel(t *testing.T) {
 	}
 	t.Logf("%d runs: %+v", *runs, sum)
 	if *runs >= 100 && (sum.Committed == 0 || sum.Failed == 0 || sum.Canceled == 0 || sum.Recommits == 0 || sum.Leaders == 0 || sum.Adopted == 0 ||
-		sum.Early == 0 || sum.Redone == 0 || sum.Yielded == 0 || sum.Gone == 0) {
+		sum.Early == 0 || sum.Redone == 0 || sum.Yielded == 0 || sum.Gone == 0 || sum.Backups == 0 || sum.BackupsWon == 0 || sum.Upset == 0) {
 		t.Errorf("the model did not reach everything: %+v", sum)
 	}
 }
@@ -49,6 +49,8 @@ type tally struct {
 	// Of reduces that began before all maps were done: begun, stopped for others, told that an output is gone, found to
 	// hold another output than the chosen one.
 	Early, Yielded, Gone, Contradicted int
+	// Backups of slow attempts: begun, done before the other, ended badly beside it.
+	Backups, BackupsWon, Upset int
 }
 
 func (a *tally) add(b tally) {
@@ -67,6 +69,9 @@ func (a *tally) add(b tally) {
 	a.Yielded += b.Yielded
 	a.Gone += b.Gone
 	a.Contradicted += b.Contradicted
+	a.Backups += b.Backups
+	a.BackupsWon += b.BackupsWon
+	a.Upset += b.Upset
 }
 
 // durable is what the store says of a job; it survives leaders.
@@ -118,14 +123,15 @@ type world struct {
 	slots   map[WorkerID]map[AttemptID]bool // what the leader has to believe is running
 	started map[AttemptID]bool              // by any leader
 	leader  int32
-	room    int // more slots a worker: fewer reduces yield
+	slow    map[AttemptID]int // how slow an attempt is, where something is known of it
+	room    int               // more slots a worker: fewer reduces yield
 	verbose bool
 	calm    bool
 	err     error
 }
 
 func newWorld(seed uint64) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), now: zero, started: map[AttemptID]bool{}}
+	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), now: zero, started: map[AttemptID]bool{}, slow: map[AttemptID]int{}}
 	w.room = 1 + 2*w.rng.IntN(2)
 	w.lead()
 	for range w.rng.IntN(4) {
@@ -161,7 +167,8 @@ func (w *world) run() error {
 func (w *world) lead() {
 	w.leader++
 	w.s = New(Config{Seed: uint64(w.leader), BackoffBase: time.Second, MaxLosses: 4, AttemptStall: time.Minute, StallAfter: 3 * time.Minute,
-		SlowStart: []float64{0.01, 0.3, 0, 1}[w.rng.IntN(4)]})
+		SlowStart: []float64{0.01, 0.3, 0, 1}[w.rng.IntN(4)],
+		Backup:    Backup{Off: w.chance(20), MinAge: time.Duration(1+w.rng.IntN(6)) * time.Second, Share: w.rng.Float64(), PerJob: w.rng.IntN(9)}})
 	w.slots = map[WorkerID]map[AttemptID]bool{}
 	for _, h := range w.hosts {
 		h.joined = false
@@ -337,12 +344,30 @@ func (w *world) eraseDisk() {
 	}
 }
 
+// progress lets one attempt tell how far it is, or all of them after a while, so that they can be held against each other.
 func (w *world) progress() {
-	if h := w.some(func(h *host) bool { return len(h.running) > 0 && h.joined }); h != nil {
-		o := pick(w, h.running)
+	tell := func(h *host, o *order) {
 		w.land(h, o)
-		w.step(Progress{ID: o.ID, Landed: o.count()})
+		if w.slow[o.ID] == 0 {
+			w.slow[o.ID] = 1 + 99*w.rng.IntN(2)
+		}
+		w.step(Progress{ID: o.ID, Landed: o.count(), Done: int64(1000 / w.slow[o.ID]), Total: 2000})
 	}
+	if w.chance(50) {
+		if h := w.some(func(h *host) bool { return len(h.running) > 0 && h.joined }); h != nil {
+			tell(h, pick(w, h.running))
+		}
+		return
+	}
+	w.now = w.now.Add(time.Duration(w.rng.Int64N(int64(9 * time.Second)))) // a rate needs a time
+	for _, h := range w.hosts {
+		for _, o := range slices.Clone(h.running) {
+			if h.joined && slices.Contains(h.running, o) {
+				tell(h, o)
+			}
+		}
+	}
+	w.step(Tick{})
 }
 
 func (w *world) job(id JobID) *durable {

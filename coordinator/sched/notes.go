@@ -21,6 +21,7 @@ const (
 	NoteAttemptFailed   = "attempt-failed"
 	NoteAttemptLost     = "attempt-lost"
 	NoteAttemptStalled  = "attempt-stalled"
+	NoteAttemptSlow     = "attempt-slow" // it gets a rival, and the numbers of that decision
 	NoteAttemptStopping = "attempt-stopping"
 	NoteAttemptStopped  = "attempt-stopped"
 	NoteAttemptYielded  = "attempt-yielded"  // a reduce that waited for runs gave its slot to a task that could go on

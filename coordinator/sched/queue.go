@@ -34,8 +34,8 @@ func (s *Scheduler) offer(j *job) {
 // get their turn when another worker frees a slot, which it does: every attempt ends, or yields.
 const maxPassed = 16
 
-// dispatch starts tasks while there are free slots: first in line, on the least loaded worker. Then reduces that may
-// start early get what is left, or give back what others want.
+// dispatch starts tasks while there are free slots: first in line, on the least loaded worker. Then backups of slow
+// attempts, then reduces that may start early get what is left, or give back what others want.
 func (s *Scheduler) dispatch() {
 	var passed []*job
 	for s.free.len() > 0 && len(passed) < maxPassed {
@@ -53,6 +53,7 @@ func (s *Scheduler) dispatch() {
 			passed = append(passed, j)
 		}
 	}
+	s.race()
 	passed = append(passed, s.startEarly()...)
 	for _, j := range passed {
 		s.offer(j)

@@ -21,6 +21,7 @@ func (s *Scheduler) failed(t *task, a *attempt, kind errs.Kind, text string) {
 	defer s.strike(t, a)
 	s.noteAttempt(j, NoteAttemptFailed, a, "failure %d of %d, %v: %s", t.failures, j.maxAttempts, kind, text)
 	switch {
+	case t.current != nil && kind != errs.Invalid: // its rival goes on, and may yet do it
 	case kind == errs.Invalid:
 		s.kill(t, a, kind, fmt.Sprintf("%s cannot succeed, it is not tried again: on worker %s: %s", a.id.TaskID.label(), a.worker.id, text))
 	case int(t.failures) >= j.maxAttempts:
@@ -35,6 +36,9 @@ func (s *Scheduler) failed(t *task, a *attempt, kind errs.Kind, text string) {
 func (s *Scheduler) lostWith(t *task, a *attempt, reason string) {
 	t.losses++
 	s.lost(t, a, fmt.Sprintf("worker lost: %s", reason))
+	if t.current != nil {
+		return // its rival goes on
+	}
 	if int(t.losses) >= s.cfg.MaxLosses {
 		s.kill(t, a, errs.UserCode, fmt.Sprintf("%s was lost with %s in a row, so it is taken to kill them; the last was %s: %s",
 			a.id.TaskID.label(), many(int(t.losses), "worker"), a.worker.id, reason))
@@ -87,6 +91,9 @@ func (s *Scheduler) lost(t *task, a *attempt, text string) {
 
 func (s *Scheduler) setback(t *task, a *attempt, text string) {
 	t.setbacks++
+	if t.current != nil {
+		return // its rival goes on
+	}
 	if limit := setbackFactor * s.cfg.MaxLosses; int(t.setbacks) >= limit {
 		s.kill(t, a, errs.Unavailable, fmt.Sprintf("%s could not be run %s in a row; last on worker %s: %s",
 			a.id.TaskID.label(), many(int(t.setbacks), "time"), a.worker.id, text))
@@ -123,6 +130,7 @@ func (s *Scheduler) backoff(n int) time.Duration {
 // kill fails the job for a task that has used up its chances.
 func (s *Scheduler) kill(t *task, a *attempt, kind errs.Kind, reason string) {
 	s.setTask(t, taskDead)
+	s.stopTask(t, "the task has failed")
 	cause := a.id
 	s.wind(t.job, End{Kind: kind, Reason: reason, Cause: &cause})
 }

@@ -40,6 +40,10 @@ type Scheduler struct {
 	drySince time.Time // since when usable is 0
 	ready    int       // tasks that may start as soon as there is a slot; only watch writes it
 	yielding int       // slots that hungry reduces were told to give up, and are waited for
+	raced    int       // jobs of which something runs that may get a rival; only watch writes it
+	look     *timer    // the next look for slow attempts
+	looked   time.Time // the latest
+	promised bool      // a hungry reduce was told to give its slot to a backup: look when one is free
 	stirred  []*job    // jobs whose reduces may have to be told of sources, in this step
 }
 
@@ -84,6 +88,7 @@ func (c Config) withDefaults() Config {
 	if c.SlowStart <= 0 {
 		c.SlowStart = defaultSlowStart
 	}
+	c.Backup = c.Backup.withDefaults()
 	return c
 }
 

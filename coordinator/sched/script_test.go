@@ -20,11 +20,11 @@ var rewrite = flag.Bool("rewrite", false, "rewrite what the scripts in testdata 
 // TestScripts runs the scripts in testdata. A script is a list of blocks: commands, a line "----", what they give, an
 // empty line. Lines that begin with # are for the reader. What a block gives is what Step gave (notes are indented).
 //
-//	admit J maps=N reduces=N [prio=N] [max=N] [gen=N] [first=N] [strict=1] [redone=N] [published=1] [await=W,W until=DUR] [stored=J/ATTEMPT:DD,...] [finished=TASK:A.DD/A.DD,TASK]
+//	admit J maps=N reduces=N [backup=0] [prio=N] [max=N] [gen=N] [first=N] [strict=1] [redone=N] [published=1] [await=W,W until=DUR] [stored=J/ATTEMPT:DD,...] [finished=TASK:A.DD/A.DD,TASK]
 //	join W [slots=N] [running=J/ATTEMPT,...] [held=J/ATTEMPT:DD,...]
 //	lose W REASON...   drain W
-//	progress J/ATTEMPT [landed=N]
-//	done W J/ATTEMPT [digest=DD] [stored=yes] [consumed=A.DD/A.DD]
+//	progress J/ATTEMPT [landed=N] [work=DONE/TOTAL]
+//	done W J/ATTEMPT [work=N] [digest=DD] [stored=yes] [consumed=A.DD/A.DD]
 //	fail W J/ATTEMPT KIND TEXT...      lost W J/ATTEMPT TEXT...      missing W J/ATTEMPT ATTEMPT,ATTEMPT [at=W,W]
 //	stopped W J/ATTEMPT
 //	cancel J REASON...   committed J   ended J   commitfailed J gen=N lost=TASK,TASK [published=1]
@@ -33,7 +33,7 @@ var rewrite = flag.Bool("rewrite", false, "rewrite what the scripts in testdata 
 //
 // An attempt is m3#1 (or m3#1@2 for generation 2), a task r0, a digest two hex digits, a consumed list "attempt.digest"
 // for each map. Time begins at 0. The config can be set in the first lines: config backoff=DUR max-losses=N ... Reduces
-// start early only where a script says so (config slow-start=0.5).
+// start early, and slow attempts get backups, only where a script says so (config slow-start=0.5 backup-age=3s).
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -49,7 +49,7 @@ func runFile(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &script{cfg: Config{Seed: 1, SlowStart: 1}}
+	r := &script{cfg: Config{Seed: 1, SlowStart: 1, Backup: Backup{Off: true}}}
 	var got strings.Builder
 	expected := false // inside the expectation of a block
 	var block []string
@@ -119,6 +119,9 @@ func (r *script) configure(c command) {
 			*to = c.duration(v)
 		}
 	}
+	if v := c.opt["backup-age"]; v != "" {
+		r.cfg.Backup = Backup{MinAge: c.duration(v), PerJob: c.num("backups", 0)}
+	}
 	r.cfg.MaxLosses = c.num("max-losses", r.cfg.MaxLosses)
 	r.cfg.Seed = uint64(c.num("seed", 1))
 	if v := c.opt["slow-start"]; v != "" {
@@ -139,9 +142,14 @@ func (r *script) command(c command) {
 	case "drain":
 		r.step(Drain{Worker: WorkerID(c.arg(0))})
 	case "progress":
-		r.step(Progress{ID: c.attempt(c.arg(0)), Landed: c.num("landed", 0)})
+		e := Progress{ID: c.attempt(c.arg(0)), Landed: c.num("landed", 0)}
+		if v := c.opt["work"]; v != "" {
+			_, err := fmt.Sscanf(v, "%d/%d", &e.Done, &e.Total)
+			c.must(err)
+		}
+		r.step(e)
 	case "done":
-		e := Done{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Digest: c.digest(c.opt["digest"]), Stored: c.opt["stored"] != ""}
+		e := Done{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Work: int64(c.num("work", 0)), Digest: c.digest(c.opt["digest"]), Stored: c.opt["stored"] != ""}
 		if e.ID.Phase == Reduce {
 			consumed := c.consumed(c.opt["consumed"])
 			e.Consumed = &consumed
@@ -237,6 +245,9 @@ func (r *script) show(id JobID) {
 				if t.current.isHungry {
 					r.printf(" hungry")
 				}
+			}
+			if t.rival != nil {
+				r.printf(" rival %s on %s", shortAttempt(t.rival.id), t.rival.worker.id)
 			}
 			if t.out.worker != nil {
 				r.printf(" #%d held by %s", t.out.attempt, t.out.worker.id)

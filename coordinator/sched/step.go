@@ -61,9 +61,13 @@ func (s *Scheduler) progress(e Progress) {
 	if j == nil {
 		return
 	}
-	if t := j.task(e.ID.TaskID); t != nil && t.current != nil && t.current.id == e.ID {
-		a := t.current
+	t := j.task(e.ID.TaskID)
+	if t == nil {
+		return
+	}
+	if a := t.find(e.ID); a != nil {
 		a.landed = max(a.landed, int32(e.Landed))
+		a.pace.heard(s.now, e.Done, e.Total)
 		s.judge(a)
 		s.listen(a)
 		s.touch(j)
@@ -76,6 +80,7 @@ func (s *Scheduler) done(e Done) {
 	if a != nil {
 		w.done++
 		s.well++
+		s.measure(a, e.Work)
 		s.finish(a, attemptDone)
 		w.barredBefore = 0
 		s.acquit(w, a, "an attempt was done there")

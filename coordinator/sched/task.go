@@ -4,7 +4,8 @@ import "fmt"
 
 // task is a unit of work: a map over a split or a reduce over a partition.
 //
-// Invariant: current != nil exactly while the state is running; retry != nil exactly while it is backoff.
+// Invariant: current != nil exactly while the state is running; retry != nil exactly while it is backoff; rival != nil only
+// while current is, on another worker.
 type task struct {
 	job   *job
 	index int32
@@ -20,9 +21,11 @@ type task struct {
 	setbacks   int32 // ends in a row that were neither failures nor losses of a worker
 
 	current *attempt
-	struck  *worker // is charged with its last bad end; see probation.go
-	guilty  bool    // it has ended badly on several workers
-	avoid   *worker // the next attempt goes elsewhere if there is an elsewhere
+	rival   *attempt // a backup of current: the first to end well wins (see backup.go)
+	backups int32    // rivals it has had
+	struck  *worker  // is charged with its last bad end; see probation.go
+	guilty  bool     // it has ended badly on several workers
+	avoid   *worker  // the next attempt goes elsewhere if there is an elsewhere
 	retry   *timer
 
 	// Maps of jobs with reduces: the finished attempts that workers hold. Reduces read out; spare takes its place when it
@@ -50,6 +53,9 @@ func (s *Scheduler) setTask(t *task, to taskState) {
 		t.again = true
 		j.again[t.phase].push(t.index)
 	}
+	if complete && !j.complete(Map) {
+		s.endRivals(j)
+	}
 	if j.complete(Map) != complete {
 		s.judgeAll(j) // reduces that ran have become hungry, or are so no longer
 	}
@@ -71,14 +77,29 @@ func (s *Scheduler) won(t *task, attempt int32, worker WorkerID, consumed *Consu
 	s.proceed(j, t.phase)
 }
 
-// markDone marks a task done and stops the attempt it may still have.
+// markDone marks a task done and stops the attempts it may still have.
 func (s *Scheduler) markDone(t *task) {
 	s.setTask(t, taskDone)
 	t.losses, t.setbacks = 0, 0
 	t.struck, t.guilty = nil, false
-	if t.current != nil {
-		s.stop(t.current, "the task is done")
+	s.stopTask(t, "the task is done")
+}
+
+// stopTask stops what runs of a task.
+func (s *Scheduler) stopTask(t *task, reason string) {
+	for t.current != nil {
+		s.stop(t.current, reason)
 	}
+}
+
+// find is the running attempt of a task that an event is about, or nil.
+func (t *task) find(id AttemptID) *attempt {
+	for _, a := range []*attempt{t.current, t.rival} {
+		if a != nil && a.id == id {
+			return a
+		}
+	}
+	return nil
 }
 
 // proceed looks what a finished task of a phase sets going.

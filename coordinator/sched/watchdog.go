@@ -91,13 +91,22 @@ func (s *Scheduler) touch(j *job) {
 	}
 }
 
-// watch follows on any change of a job: what of it is ready, and its place in idle, where the running jobs are of which
+// watch follows on any change of a job: what of it is ready, whether its attempts race, and its place in idle, where the running jobs are of which
 // nothing runs, or only what waits for something that does not. Entering counts as a move: something just ended.
 func (s *Scheduler) watch(j *job) {
 	ready := j.ready()
 	s.ready += ready - j.counted
 	j.counted = ready
-	idle := j.state == jobRunning && j.counts[Map][taskRunning]+j.counts[Reduce][taskRunning] == j.hungry
+	running := j.counts[Map][taskRunning] + j.counts[Reduce][taskRunning]
+	if raced := j.state == jobRunning && !j.noBackup && running > 0; raced != j.raced {
+		j.raced = raced
+		if raced {
+			s.raced++
+		} else {
+			s.raced--
+		}
+	}
+	idle := j.state == jobRunning && running == j.hungry
 	switch {
 	case !idle:
 		s.idle.remove(&j.moved)

@@ -1,5 +1,7 @@
 package sched
 
+import "time"
+
 // worker is one session of a worker, from Join to Lose.
 type worker struct {
 	id       WorkerID
@@ -16,6 +18,8 @@ type worker struct {
 	hungry       int // reduces that wait for runs; only judge writes it
 	usable       int // slots not held by attempts that were told to stop; 0 if it takes none. Only settle writes it
 	done, failed int
+	speed        float64   // its attempts' rates by those of their stages, of late; 0: not known
+	slowAt       time.Time // when one of its attempts was last seen to be slow
 	inFree       int
 
 	// Of probation.go.
@@ -148,7 +152,9 @@ func (s *Scheduler) lose(w *worker, reason string) {
 		}
 		switch {
 		case e.current && j.over():
-			s.setTask(e.a.task, taskQueued)
+			if e.a.task.state == taskRunning {
+				s.setTask(e.a.task, taskQueued)
+			}
 		case e.current:
 			s.touch(j)
 			s.lostWith(e.a.task, e.a, reason)

@@ -66,7 +66,8 @@ type Job struct {
 
 	// Shuffle says where the runs of finished maps are kept: "worker" (default), with the worker that made them, or "store", in
 	// the cluster's store as well, before they count as finished: then no worker's end costs any.
-	Shuffle string `json:"shuffle,omitempty"`
+	Shuffle  string `json:"shuffle,omitempty"`
+	NoBackup bool   `json:"no_backup,omitempty"` // slow attempts get no backup
 
 	RequestID string    `json:"request_id,omitempty"` // the same id twice is one job
 	Submitted time.Time `json:"submitted"`            // the client's clock; for people

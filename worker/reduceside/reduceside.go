@@ -81,6 +81,8 @@ type Deps struct {
 	Log  *zap.Logger
 	// Progress is told the rows merged and the bytes fetched so far.
 	Progress func(records, bytes int64)
+	// Total, which may be nil, is told the rows there are to merge, once all are here.
+	Total func(records int64)
 }
 
 // Input says what of a map task was consumed.
@@ -121,6 +123,7 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 	if res.Inputs, err = g.inputs(); err != nil {
 		return Result{}, err
 	}
+	r.total(ranges)
 	if err := r.reduce(ctx, ranges, g.merger); err != nil {
 		return Result{}, blame(err, g.names)
 	}
@@ -155,6 +158,18 @@ func newReduction(ctx context.Context, t *Task, d *Deps) (*reduction, error) {
 		r.memory /= 2
 	}
 	return r, context.Cause(ctx)
+}
+
+// total tells how many rows there are to merge.
+func (r *reduction) total(ranges []runs.Range) {
+	if r.d.Total == nil {
+		return
+	}
+	var n int64
+	for _, x := range ranges {
+		n += x.Rows
+	}
+	r.d.Total(n)
 }
 
 // merger merges this attempt's runs, within its share of W.

@@ -595,9 +595,10 @@ type AttemptProgress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            *AttemptID             `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Records       uint64                 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`
-	Bytes         uint64                 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`                             // of input done
-	BytesTotal    uint64                 `protobuf:"varint,4,opt,name=bytes_total,json=bytesTotal,proto3" json:"bytes_total,omitempty"` // 0: not known
-	Runs          uint32                 `protobuf:"varint,5,opt,name=runs,proto3" json:"runs,omitempty"`                               // reduce: map tasks whose runs have landed
+	Bytes         uint64                 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`                                   // of input done
+	BytesTotal    uint64                 `protobuf:"varint,4,opt,name=bytes_total,json=bytesTotal,proto3" json:"bytes_total,omitempty"`       // 0: not known
+	Runs          uint32                 `protobuf:"varint,5,opt,name=runs,proto3" json:"runs,omitempty"`                                     // reduce: map tasks whose runs have landed
+	RecordsTotal  uint64                 `protobuf:"varint,6,opt,name=records_total,json=recordsTotal,proto3" json:"records_total,omitempty"` // reduce: rows that it will merge in all, once it has them; 0: not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -663,6 +664,13 @@ func (x *AttemptProgress) GetBytesTotal() uint64 {
 func (x *AttemptProgress) GetRuns() uint32 {
 	if x != nil {
 		return x.Runs
+	}
+	return 0
+}
+
+func (x *AttemptProgress) GetRecordsTotal() uint64 {
+	if x != nil {
+		return x.RecordsTotal
 	}
 	return 0
 }
@@ -1615,14 +1623,15 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\battempts\x18\x01 \x03(\v2\x1b.session.v1.AttemptProgressR\battempts\x12\x1f\n" +
 	"\vmemory_used\x18\x02 \x01(\x04R\n" +
 	"memoryUsed\x12!\n" +
-	"\fscratch_free\x18\x03 \x01(\x04R\vscratchFree\"\x9d\x01\n" +
+	"\fscratch_free\x18\x03 \x01(\x04R\vscratchFree\"\xc2\x01\n" +
 	"\x0fAttemptProgress\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x12\x18\n" +
 	"\arecords\x18\x02 \x01(\x04R\arecords\x12\x14\n" +
 	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x1f\n" +
 	"\vbytes_total\x18\x04 \x01(\x04R\n" +
 	"bytesTotal\x12\x12\n" +
-	"\x04runs\x18\x05 \x01(\rR\x04runs\"\xbb\x03\n" +
+	"\x04runs\x18\x05 \x01(\rR\x04runs\x12#\n" +
+	"\rrecords_total\x18\x06 \x01(\x04R\frecordsTotal\"\xbb\x03\n" +
 	"\x05Tally\x12\x1d\n" +
 	"\n" +
 	"records_in\x18\x01 \x01(\x04R\trecordsIn\x12\x19\n" +
