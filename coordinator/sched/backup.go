@@ -204,10 +204,13 @@ func (s *Scheduler) back(j *job) bool {
 // stragglers are the attempts of a job that are slow and that a fresh attempt would overtake, the last to end first.
 func (s *Scheduler) stragglers(j *job) (slow []straggler) {
 	for p := range j.speeds {
+		if Phase(p) == Reduce && !j.complete(Map) {
+			continue
+		}
 		var judged []straggler
 		rates := slices.Clone(j.speeds[p].list)
 		for _, a := range j.live.items {
-			if int(a.id.Phase) != p || !a.current() || a.isHungry {
+			if int(a.id.Phase) != p || !a.current() {
 				continue
 			}
 			if r := a.pace.rate(s.now, s.cfg.Backup.MinAge); r != unknown {
