@@ -32,7 +32,7 @@ MINIO_PKG     := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 # gotestsum repeats the failures at the end; without it go test says the same, once.
 TEST = $(if $(wildcard $(GOTESTSUM)),$(GOTESTSUM) --format standard-quiet --,$(GO) test)
 
-.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim sweep chaos bounds bench bench-check bench-baseline bench-memory bench-duckdb tools clean help
+.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim sweep chaos bounds stragglers bench bench-check bench-baseline bench-memory bench-duckdb tools clean help
 
 build: ## bin/mrctl, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mrctl ./cmd/mrctl
@@ -57,6 +57,9 @@ chaos: build $(VERSITYGW) $(MINIO) ## RUNS=100 clusters in which things break, f
 
 bounds: ## what the death of a worker or of the leader costs a job, against what it may (on a machine that does nothing else)
 	$(GO) run ./integration/bounds $(BOUNDS)
+
+stragglers: ## one worker of eight ten times as slow: the job's time without backups, with them and undisturbed
+	$(GO) test -count=1 -run TestSlowWorker -v ./integration -stragglers 2s
 
 lint: $(GOLANGCI) proto-check ## golangci-lint, the rules of internal/lint, buf lint, generated code up to date
 	$(GOLANGCI) run ./...

@@ -29,11 +29,23 @@ type attempt struct {
 	released bool
 
 	records, bytes, total, rows atomic.Int64 // progress; total is of bytes, rows of records
+	// through, of a map in a plugin, says how many of the records sent to it are done; nil: all are.
+	through atomic.Pointer[func() uint64]
 }
 
 func (at *attempt) progress(records, bytes int64) {
 	at.records.Store(records)
 	at.bytes.Store(bytes)
+}
+
+// done is the bytes of input that are done. What lies before the plugin, as yet unread, is not: it may be all of a split.
+func (at *attempt) done() uint64 {
+	records, bytes := uint64(at.records.Load()), uint64(at.bytes.Load())
+	through := at.through.Load()
+	if through == nil || records == 0 {
+		return bytes
+	}
+	return uint64(float64(bytes) * min(1, float64((*through)())/float64(records)))
 }
 
 // errStopped is the cause of an attempt that the leader ended.

@@ -55,7 +55,10 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 			if err != nil {
 				return nil, err
 			}
-			m.stream, err = p.Map(ctx, start)
+			if m.stream, err = p.Map(ctx, start); err == nil {
+				through := m.stream.Done
+				at.through.Store(&through)
+			}
 			return m.stream, err
 		},
 		Log: a.log, Progress: m.progress,

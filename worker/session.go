@@ -237,7 +237,7 @@ func (a *Agent) heartbeat() *sessionv1.Heartbeat {
 	h := &sessionv1.Heartbeat{}
 	for _, at := range a.attempts {
 		h.Attempts = append(h.Attempts, &sessionv1.AttemptProgress{Id: at.id,
-			Records: uint64(at.records.Load()), Bytes: uint64(at.bytes.Load()), BytesTotal: uint64(at.total.Load()),
+			Records: uint64(at.records.Load()), Bytes: at.done(), BytesTotal: uint64(at.total.Load()),
 			RecordsTotal: uint64(at.rows.Load()), Runs: uint32(at.sources.Landed())})
 	}
 	return h

@@ -88,6 +88,16 @@ func (p *pace) rate(now time.Time, late time.Duration) float64 {
 	return float64(p.done-p.before) / span.Seconds()
 }
 
+// rest is how many seconds are left. One that has been silent for long may well be so for as long again, though it has
+// taken in all its input.
+func (p *pace) rest(now time.Time, rate float64, late time.Duration) float64 {
+	silent := max(0, now.Sub(p.at)-late).Seconds()
+	if p.done >= p.total {
+		return silent
+	}
+	return max(silent, float64(p.total-p.done)/rate)
+}
+
 // speeds are the rates of the latest finished attempts of a phase.
 type speeds struct {
 	list []float64
@@ -223,11 +233,11 @@ func (s *Scheduler) stragglers(j *job) (slow []straggler) {
 			continue
 		}
 		for _, x := range judged {
-			if x.rate >= s.cfg.Backup.Slower*m {
-				continue
+			x.median, x.rest, x.fresh = m, x.pace.rest(s.now, x.rate, s.cfg.Backup.MinAge), float64(x.pace.total)/m
+			if x.rate >= s.cfg.Backup.Slower*m || x.pace.done == 0 && s.now.Sub(x.pace.from).Seconds() < x.fresh {
+				continue // tasks of one batch tell of it when it is done
 			}
 			x.worker.slowAt = s.now
-			x.median, x.rest, x.fresh = m, float64(x.pace.total-x.pace.done)/x.rate, float64(x.pace.total)/m
 			if t := x.task; t.rival == nil && t.backups < maxBackups && x.rest > x.fresh {
 				slow = append(slow, x)
 			}

@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"flag"
+	"os"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 var (
 	pause = flag.Duration("pause", 0, "sleep so long at every 1000th record")
 	at    = flag.String("at", "", "sleep at records that begin so, instead")
+	slow  = flag.String("slow", "", "sleep ten times as long on workers with this in the path of their scratch folder")
 )
 
 func main() {
@@ -21,9 +23,9 @@ func main() {
 		Name: "slowcount",
 		Map: func(ctx context.Context, line string, emit func(string, int64)) error {
 			n++
-			if slow := *at == "" && n%1000 == 0 || *at != "" && strings.HasPrefix(line, *at); slow && *pause > 0 {
+			if stop := *at == "" && n%1000 == 0 || *at != "" && strings.HasPrefix(line, *at); stop && *pause > 0 {
 				select {
-				case <-time.After(*pause):
+				case <-time.After(*pause * times()):
 				case <-ctx.Done():
 					return ctx.Err()
 				}
@@ -35,4 +37,12 @@ func main() {
 		},
 		Combine: jobs.Sum[int64](),
 	})
+}
+
+// times is how much longer a plugin takes on a slow worker.
+func times() time.Duration {
+	if *slow != "" && strings.Contains(os.Getenv("TMPDIR"), *slow) {
+		return 10
+	}
+	return 1
 }
