@@ -31,7 +31,7 @@ func TestReducesStartEarly(t *testing.T) {
 	defer func() { _ = c.Stop() }()
 	t.Cleanup(func() { showLogs(t, c) })
 	out := filepath.Join(dir, "out")
-	id, err := c.Submit(ctx, plugin(t, "slowcount"), tree, "-o", out, "--partitions", "3", "--split-size", "16KiB", "--", "-pause", "10s", "-at", "slow")
+	id, err := c.Submit(ctx, plugin(t, "slowcount"), tree, "-o", out, "--partitions", "3", "--split-size", "16KiB", "--no-backup", "--", "-pause", "10s", "-at", "slow")
 	if err != nil {
 		t.Fatal(err)
 	}
