@@ -25,7 +25,7 @@ func main() {
 			n++
 			if stop := *at == "" && n%1000 == 0 || *at != "" && strings.HasPrefix(line, *at); stop && *pause > 0 {
 				select {
-				case <-time.After(*pause * times()):
+				case <-time.After(length()):
 				case <-ctx.Done():
 					return ctx.Err()
 				}
@@ -39,10 +39,10 @@ func main() {
 	})
 }
 
-// times is how much longer a plugin takes on a slow worker.
-func times() time.Duration {
+// length is how long a sleep is here.
+func length() time.Duration {
 	if *slow != "" && strings.Contains(os.Getenv("TMPDIR"), *slow) {
-		return 10
+		return 10 * *pause
 	}
-	return 1
+	return *pause
 }
