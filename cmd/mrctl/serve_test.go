@@ -72,14 +72,14 @@ func TestServe(t *testing.T) {
 	}
 	scratch := filepath.Join(t.TempDir(), "scratch")
 	out, errOut, code := mrctlIn(ctx, t, s, "serve", "all", "--store", dir, "--slots", "3", "--memory", "64MiB", "--scratch", scratch,
-		"--label", "zone=a", "--label", "disk=a,b", "--slow-start", "0.25")
+		"--label", "zone=a", "--label", "disk=a,b", "--slow-start", "0.25", "--no-backup")
 	if code != 0 || out != "" || drained != 1 {
 		t.Fatalf("exit %d\n%s%s", code, out, errOut)
 	}
 	if work.Slots != 3 || work.Memory != 64<<20 || work.Scratch != filepath.Join(scratch, "work") || work.Labels["zone"] != "a" || work.Labels["disk"] != "a,b" {
 		t.Errorf("worker: %+v", work)
 	}
-	if coord.SlowStart != 0.25 || coord.Store == nil || coord.Listener == nil || coord.Advertise != coord.Listener.Addr().String() || coord.Advertise == work.Advertise {
+	if coord.SlowStart != 0.25 || !coord.NoBackup || coord.Store == nil || coord.Listener == nil || coord.Advertise != coord.Listener.Addr().String() || coord.Advertise == work.Advertise {
 		t.Errorf("coordinator: %+v", coord)
 	}
 	for line := range strings.Lines(errOut) {
