@@ -72,11 +72,6 @@ func (c Combiner[V]) Fold(values iter.Seq[V]) V {
 // IsSet reports whether c is other than the zero Combiner, which folds nothing.
 func (c Combiner[V]) IsSet() bool { return c.fold != nil }
 
-// addsWords says that folding is adding values that are numbers themselves.
-func (c Combiner[V]) addsWords() bool {
-	return c.into == nil && (c.kind == pluginv1.Stage_FOLD_SUM || c.kind == pluginv1.Stage_FOLD_COUNT)
-}
-
 // less is the order of values, NaN last, as their encoding has it.
 func less[V Number](a, b V) bool { return a < b || (b != b && a == a) }
 

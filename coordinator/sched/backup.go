@@ -254,10 +254,10 @@ func (s *Scheduler) isSlow(w *worker) bool {
 	return w.slowAt.Equal(s.now) || w.speed > 0 && w.speed < s.cfg.Backup.Slower
 }
 
-// rivalWorker is the best free worker for a rival of a, or nil.
+// rivalWorker is the best free worker for a rival of a, or nil. One on probation is no help.
 func (s *Scheduler) rivalWorker(a *attempt) (best *worker) {
 	for _, w := range s.free.items {
-		if w != a.worker && w != a.task.avoid && !s.isSlow(w) && (best == nil || lessLoaded(w, best)) {
+		if w.state == workerActive && w != a.worker && w != a.task.avoid && !s.isSlow(w) && (best == nil || lessLoaded(w, best)) {
 			best = w
 		}
 	}
