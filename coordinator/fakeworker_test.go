@@ -33,6 +33,7 @@ type worker struct {
 	ended    chan error // how the stream ended
 
 	mu     sync.Mutex
+	left   bool                                  // guarded by mu; the stream is closed on this side
 	stream sessionv1.SessionService_AttachClient // guarded by mu where it sends
 	fed    []*sessionv1.AddSources               // guarded by mu
 	cancel context.CancelFunc
@@ -97,13 +98,16 @@ func (w *worker) hangUp() {
 func (w *worker) leave() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.left = true
 	_ = w.stream.CloseSend()
 }
 
 func (w *worker) send(m *sessionv1.AttachRequest) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_ = w.stream.Send(m) // receive learns why it failed
+	if !w.left { // a heartbeat after the end would break the stream
+		_ = w.stream.Send(m) // receive learns why it failed
+	}
 }
 
 func (w *worker) beat() {

@@ -251,28 +251,38 @@ func TestHostileWorker(t *testing.T) {
 	if !s.Leads() || s.leader.Load().term.Epoch != epoch {
 		t.Fatal("the leader is another, or none")
 	}
-	stopped := s.cancel(c, id)
-	for over := false; !over; {
-		select {
-		case <-honest.starts: // whatever came of what the other said
-		case stop := <-honest.stops:
-			honest.report(&sessionv1.Report{Id: stop.Id, Outcome: sessionv1.Report_OUTCOME_STOPPED})
-		case st := <-stopped:
-			if over = true; st.Phase < controlv1.JobStatus_PHASE_DONE {
-				t.Errorf("the job has not ended: %v", st)
-			}
-		case <-c.ctx.Done():
-			t.Fatal("the job was not cancelled")
-		}
+	if st := honest.serve("", s.cancel(c, id)); st.GetPhase() < controlv1.JobStatus_PHASE_DONE {
+		t.Errorf("the job has not ended: %v", st)
 	}
-	for len(honest.starts) > 0 { // of the job that is over
-		<-honest.starts
-	}
+	// Whatever came of what the other said may still be on its way.
 	id = s.submit(c, c.job(2, 1))
-	c.until("the next job to run", func() bool { return s.status(c, id).Phase == controlv1.JobStatus_PHASE_RUNNING })
-	honest.maps(2)
-	honest.reduces(1)
-	if st := s.end(c, id); st.Phase != controlv1.JobStatus_PHASE_DONE || st.Epoch != epoch {
+	ended := make(chan *controlv1.JobStatus, 1)
+	go func() { ended <- s.end(c, id) }()
+	if st := honest.serve(id, ended); st.Phase != controlv1.JobStatus_PHASE_DONE || st.Epoch != epoch {
 		t.Errorf("the next job ended as %v", st)
+	}
+}
+
+// serve carries out what a job orders, and stops what is to be stopped, until the job has ended. Orders of others are left
+// alone.
+func (w *worker) serve(job string, ended <-chan *controlv1.JobStatus) *controlv1.JobStatus {
+	w.c.t.Helper()
+	for {
+		select {
+		case o := <-w.starts:
+			switch {
+			case o.Id.Job != job:
+			case o.Id.Phase == sessionv1.AttemptID_PHASE_MAP:
+				w.report(mapped(o.Id))
+			default:
+				w.reduce(o)
+			}
+		case stop := <-w.stops:
+			w.report(&sessionv1.Report{Id: stop.Id, Outcome: sessionv1.Report_OUTCOME_STOPPED})
+		case st := <-ended:
+			return st
+		case <-w.c.ctx.Done():
+			w.c.t.Fatal("the job has not ended")
+		}
 	}
 }
