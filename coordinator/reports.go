@@ -68,7 +68,7 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 	case sessionv1.Report_OUTCOME_STOPPED:
 		l.step(sched.Stopped{ID: id, Worker: s.id})
 	default:
-		e := sched.Fail{ID: id, Worker: s.id, Kind: errs.Kind(r.ErrorKind), Error: r.Error,
+		e := sched.Fail{ID: id, Worker: s.id, Kind: errs.Kind(r.ErrorKind), Error: r.Error, Final: r.Final,
 			Lost: r.Outcome == sessionv1.Report_OUTCOME_LOST || r.Outcome == sessionv1.Report_OUTCOME_RUNS_GONE}
 		for _, m := range r.Missing {
 			e.Missing = append(e.Missing, attemptOf(m))

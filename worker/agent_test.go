@@ -273,7 +273,7 @@ func TestFailures(t *testing.T) {
 		kind errs.Kind
 		text string
 	}{
-		"panic": {errs.UserCode, "told to panic"}, "exit": {errs.Invalid, "exited with status 7"},
+		"panic": {errs.UserCode, "told to panic"}, "exit": {errs.UserCode, "exited with status 7"},
 		"error": {errs.UserCode, "told to fail"}, "bad": {errs.Invalid, "told to be bad"},
 	} {
 		t.Run(how, func(t *testing.T) {

@@ -170,10 +170,15 @@ type outcome struct {
 	stored   bool // the run lies in the store
 }
 
+// finalError is one that every attempt of the task would meet.
+type finalError struct{ error }
+
+func (e *finalError) Unwrap() error { return e.error }
+
 // classify says how an attempt ended: whose fault it was decides whether it is counted.
 func classify(ctx context.Context, r *sessionv1.Report, err error) {
 	kind := errs.KindOf(err)
-	r.ErrorKind, r.Error = uint32(kind), err.Error()
+	r.ErrorKind, r.Error, r.Final = uint32(kind), err.Error(), errors.As(err, new(*finalError))
 	var gone *shuffle.MissingError
 	switch {
 	case errors.Is(context.Cause(ctx), errStopped), errors.Is(context.Cause(ctx), errHandedBack):

@@ -103,12 +103,13 @@ func (m *mapAttempt) learn(ctx context.Context, err error) error {
 		return fmt.Errorf("%w; none of its records does that when it is tried alone", err)
 	}
 	if allowed <= 0 {
-		b, kind := found[0].Bad, errs.Invalid // another attempt would find the same
-		if found[0].Hung {
-			kind = errs.UserCode // or it is this machine that is slow
-		}
-		return errs.New(kind, "map %s at byte %d: this record alone kills the plugin (--max-bad-records N sets such aside): %s",
+		b := found[0].Bad
+		err := errs.New(errs.UserCode, "map %s at byte %d: this record alone kills the plugin (--max-bad-records N sets such aside): %s",
 			b.Object, b.Offset, b.Error)
+		if found[0].Hung { // perhaps it is this machine that is slow
+			return err
+		}
+		return &finalError{err}
 	}
 	m.skip = merge(m.skip, found)
 	if b := m.skip[0].Bad; int64(len(m.skip)) > allowed {

@@ -95,7 +95,7 @@ func TestKillerIsNamed(t *testing.T) {
 	m := mapID(w.job([]string{"-how", "exit"}, strings.Repeat("fine\n", 1000)+"BOOM\n"+strings.Repeat("fine\n", 1000)), 0, 0)
 	s.start(&sessionv1.Start{Id: m})
 	r := s.report(m)
-	if r.Outcome != sessionv1.Report_OUTCOME_FAILED || errs.Kind(r.ErrorKind) != errs.Invalid || !strings.Contains(r.Error, "at byte 5000: ") ||
+	if r.Outcome != sessionv1.Report_OUTCOME_FAILED || errs.Kind(r.ErrorKind) != errs.UserCode || !r.Final || !strings.Contains(r.Error, "at byte 5000: ") ||
 		!strings.Contains(r.Error, "status 7") || !strings.Contains(r.Error, "--max-bad-records") {
 		t.Errorf("%v", r)
 	}

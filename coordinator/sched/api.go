@@ -135,6 +135,7 @@ type Done struct {
 }
 
 // Fail ends an attempt badly. Lost marks ends that are not the job's fault: they are not counted.
+// Final says that no attempt of the task can do better, as Invalid does too.
 // Missing names map attempts whose runs it could not get, At who was to have each; shorter, nobody knows of the rest.
 type Fail struct {
 	ID      AttemptID
@@ -142,6 +143,7 @@ type Fail struct {
 	Kind    errs.Kind
 	Error   string
 	Lost    bool
+	Final   bool
 	Missing []AttemptID
 	At      []WorkerID
 }

@@ -11,8 +11,12 @@ import (
 // worker. Such ends come in swarms (a store away for minutes, runs lost while they are re-made), hence more of them.
 const setbackFactor = 4
 
-// failed counts a failure of a task: it is tried again elsewhere after a while, or the job fails for it.
-func (s *Scheduler) failed(t *task, a *attempt, kind errs.Kind, text string) {
+// final says that no attempt of the task can do better.
+func (e Fail) final() bool { return e.Final || e.Kind == errs.Invalid }
+
+// failed counts a failure of a task: it is tried again elsewhere after a while, or the job fails for it. final: it is of no
+// use to try again.
+func (s *Scheduler) failed(t *task, a *attempt, kind errs.Kind, text string, final bool) {
 	j := t.job
 	j.attemptsFailed++
 	t.failures++
@@ -21,8 +25,8 @@ func (s *Scheduler) failed(t *task, a *attempt, kind errs.Kind, text string) {
 	defer s.strike(t, a)
 	s.noteAttempt(j, NoteAttemptFailed, a, "failure %d of %d, %v: %s", t.failures, j.maxAttempts, kind, text)
 	switch {
-	case t.current != nil && kind != errs.Invalid: // its rival goes on, and may yet do it
-	case kind == errs.Invalid:
+	case t.current != nil && !final: // its rival goes on, and may yet do it
+	case final:
 		s.kill(t, a, kind, fmt.Sprintf("%s cannot succeed, it is not tried again: on worker %s: %s", a.id.TaskID.label(), a.worker.id, text))
 	case int(t.failures) >= j.maxAttempts:
 		s.kill(t, a, kind, fmt.Sprintf("%s failed %s, %d allowed; last on worker %s: %s",

@@ -25,7 +25,7 @@ var rewrite = flag.Bool("rewrite", false, "rewrite what the scripts in testdata 
 //	lose W REASON...   drain W
 //	progress J/ATTEMPT [landed=N] [work=DONE/TOTAL]
 //	done W J/ATTEMPT [work=N] [digest=DD] [stored=yes] [consumed=A.DD/A.DD]
-//	fail W J/ATTEMPT KIND TEXT...      lost W J/ATTEMPT TEXT...      missing W J/ATTEMPT ATTEMPT,ATTEMPT [at=W,W]
+//	fail|failforgood W J/ATTEMPT KIND TEXT...      lost W J/ATTEMPT TEXT...      missing W J/ATTEMPT ATTEMPT,ATTEMPT [at=W,W]
 //	stopped W J/ATTEMPT
 //	cancel J REASON...   committed J   ended J   commitfailed J gen=N lost=TASK,TASK [published=1]
 //	tick DUR      lets time pass, step by step as NextWake says
@@ -155,8 +155,8 @@ func (r *script) command(c command) {
 			e.Consumed = &consumed
 		}
 		r.step(e)
-	case "fail":
-		r.step(Fail{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Kind: c.kind(c.arg(2)), Error: c.rest(3)})
+	case "fail", "failforgood":
+		r.step(Fail{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Kind: c.kind(c.arg(2)), Error: c.rest(3), Final: c.name == "failforgood"})
 	case "lost":
 		r.step(Fail{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1)), Kind: errs.Unavailable, Error: c.rest(2), Lost: true})
 	case "missing":

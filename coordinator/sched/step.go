@@ -149,7 +149,7 @@ func (s *Scheduler) fail(e Fail) {
 	case lost:
 		s.refused(t, a, e.Error)
 	default:
-		s.failed(t, a, e.Kind, e.Error)
+		s.failed(t, a, e.Kind, e.Error, e.final())
 	}
 }
 

@@ -80,7 +80,7 @@ func (s *Scheduler) stalled(a *attempt) {
 	s.noteAttempt(a.job, NoteAttemptStalled, a, "%s", text)
 	s.touch(a.job)
 	s.stop(a, text)
-	s.failed(t, a, errs.UserCode, text)
+	s.failed(t, a, errs.UserCode, text, false)
 }
 
 // touch notes that a job moved.

@@ -884,7 +884,9 @@ type Report struct {
 	// A map's run lies in the store, too. A report may come again to say so, long after the first one.
 	Stored bool `protobuf:"varint,20,opt,name=stored,proto3" json:"stored,omitempty"`
 	// For each run of missing, who was to have it: a worker, or "store".
-	MissingAt     []string `protobuf:"bytes,21,rep,name=missing_at,json=missingAt,proto3" json:"missing_at,omitempty"`
+	MissingAt []string `protobuf:"bytes,21,rep,name=missing_at,json=missingAt,proto3" json:"missing_at,omitempty"`
+	// No attempt of the task can do better.
+	Final         bool `protobuf:"varint,22,opt,name=final,proto3" json:"final,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -987,6 +989,13 @@ func (x *Report) GetMissingAt() []string {
 		return x.MissingAt
 	}
 	return nil
+}
+
+func (x *Report) GetFinal() bool {
+	if x != nil {
+		return x.Final
+	}
+	return false
 }
 
 // Drain says that the worker wants no more attempts.
@@ -1655,7 +1664,7 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x14\n" +
 	"\x05error\x18\x03 \x01(\tR\x05error\x12\x16\n" +
-	"\x06record\x18\x04 \x01(\fR\x06record\"\xe9\x03\n" +
+	"\x06record\x18\x04 \x01(\fR\x06record\"\xff\x03\n" +
 	"\x06Report\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x124\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1a.session.v1.Report.OutcomeR\aoutcome\x12\x1d\n" +
@@ -1668,7 +1677,8 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\tlost_race\x18\b \x01(\bR\blostRace\x12\x16\n" +
 	"\x06stored\x18\x14 \x01(\bR\x06stored\x12\x1d\n" +
 	"\n" +
-	"missing_at\x18\x15 \x03(\tR\tmissingAt\"\x86\x01\n" +
+	"missing_at\x18\x15 \x03(\tR\tmissingAt\x12\x14\n" +
+	"\x05final\x18\x16 \x01(\bR\x05final\"\x86\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fOUTCOME_DONE\x10\x01\x12\x12\n" +
