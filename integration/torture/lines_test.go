@@ -63,7 +63,7 @@ func batchLines(r *room) {
 func aboveMax(r *room) {
 	in, want := r.linesOf("max.txt", 5, 1000, 1001, 7, 3<<20, 999)
 	want = append(append(want[:2:2], want[3]), want[5])
-	for _, size := range []string{"100B", "1MiB", "16MiB"} {
+	for _, size := range []string{"10KB", "1MiB", "16MiB"} {
 		e := r.run("sizes", in, "--max-record", "1000B", "--split-size", size)
 		e.gives(want...)
 		e.counted("map.bad_records", 2)

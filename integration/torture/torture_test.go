@@ -146,7 +146,7 @@ func (r *room) runBy(by []string, job, input string, flags ...string) ended {
 	if own < 0 {
 		own = len(flags)
 	}
-	e.args = slices.Concat([]string{"run", bin.plugin, input, "-o", e.out, "--json"}, flags[:own], []string{"--", "-job", job}, flags[min(own+1, len(flags)):])
+	e.args = slices.Concat([]string{"run", bin.plugin, input, "-o", e.out, "--json", "--max-attempts", "1"}, flags[:own], []string{"--", "-job", job}, flags[min(own+1, len(flags)):])
 	argv := append(append(slices.Clone(by), bin.mrctl), e.args...)
 	exited := make(chan struct{})
 	watched := make(chan measure.Memory, 1)

@@ -1,0 +1,241 @@
+package meta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/coordinator"
+	"github.com/mrctl/mrctl/coordinator/lease"
+	"github.com/mrctl/mrctl/coordinator/sched"
+	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/storage"
+	"github.com/mrctl/mrctl/storage/faulty"
+	"github.com/mrctl/mrctl/storage/mem"
+	"github.com/mrctl/mrctl/storage/retry"
+	"github.com/mrctl/mrctl/worker"
+)
+
+// world is a cluster within this process, in which a trial takes place: a store in memory behind a bad network, one
+// coordinator, some workers. Whatever ends is replaced.
+type world struct {
+	tr     Trial
+	dir    string
+	record *mem.Store // what is behind the bad network
+	output *mem.Store
+	store  *faulty.Store
+	bad    storage.Store // as the processes see it
+	places *places
+	plugin *boundary.Server
+	about  *pluginv1.Stage
+
+	losses  chan Loss // has room for all
+	running sync.WaitGroup
+	mu      sync.Mutex
+	broken  error    // guarded by mu; the first server that ended by itself
+	workers []func() // guarded by mu; each ends one and waits
+	leader  func()   // guarded by mu
+	started int      // guarded by mu; workers, in all
+}
+
+// newWorld builds a world; nothing runs yet.
+func newWorld(tr Trial, dir string, objects map[string][]byte) (*world, error) {
+	w := &world{tr: tr, dir: dir, record: mem.New(), output: mem.New(), losses: make(chan Loss, len(tr.Losses))}
+	plan := func(salt uint64) faulty.Plan {
+		s := tr.Store
+		return faulty.Random(s.Seed+salt, faulty.Rates{LoseRequest: s.LoseRequest, LoseReply: s.LoseReply, Refuse: s.Refuse, Delay: s.Late,
+			MaxWait: 20 * time.Millisecond})
+	}
+	w.store = faulty.New(w.record, plan(1))
+	out := faulty.New(w.output, plan(2))
+	// Object stores are asked again by their clients, so these are.
+	again := retry.Options{Base: time.Millisecond, Most: 10 * time.Millisecond}
+	w.bad = retry.New(w.store, again)
+	w.places = &places{objects: objects, out: retry.New(out, again),
+		plan: faulty.Random(tr.Store.Seed+3, faulty.Rates{Refuse: tr.Store.Input / 2, Cut: tr.Store.Input / 2})}
+	watch := &watcher{faults: tr.Plugin, struck: make([]sync.Once, len(tr.Plugin)), due: w.due}
+	program, err := tr.stage(watch).Program()
+	if err != nil {
+		return nil, err
+	}
+	w.about = program.Describe()
+	w.plugin = boundary.NewServer(&pluginv1.DescribeResponse{Protocol: boundary.Protocol, Stages: []*pluginv1.Stage{w.about}}, program)
+	return w, nil
+}
+
+// due asks for the losses that are due after a number of calls.
+func (w *world) due(calls int64) {
+	for _, l := range w.tr.Losses {
+		if l.After == calls {
+			w.losses <- l
+		}
+	}
+}
+
+// server is what runs until its context ends.
+type server interface {
+	Run(ctx context.Context) error
+}
+
+// start runs a server and gives what ends it and waits for that.
+func (w *world) start(name string, s server) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	w.running.Go(func() {
+		defer close(done)
+		if err := s.Run(ctx); ctx.Err() == nil {
+			w.mu.Lock()
+			w.broken = errors.Join(w.broken, fmt.Errorf("the %s ended by itself: %w", name, err))
+			w.mu.Unlock()
+		}
+	})
+	return sync.OnceFunc(func() { cancel(); <-done })
+}
+
+func (w *world) addWorker() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.started++
+	a, err := worker.New(worker.Config{Store: w.bad, Resolver: w.places, Listener: l, Scratch: filepath.Join(w.dir, fmt.Sprint("worker-", w.started)),
+		Slots: w.tr.Slots, Memory: w.tr.Memory * int64(w.tr.Slots), RunCodec: w.tr.Codec, InProcess: w.plugin})
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	w.workers = append(w.workers, w.start("worker", a))
+	return nil
+}
+
+func (w *world) addLeader() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	c, err := coordinator.New(coordinator.Config{
+		Store: w.bad, Resolver: w.places, Listener: l, SkipProbe: true, Heartbeat: 500 * time.Millisecond, InboxPoll: 20 * time.Millisecond,
+		Lease: lease.Config{TTL: 3 * time.Second, Poll: 50 * time.Millisecond},
+		Sched: sched.Config{BackoffBase: 5 * time.Millisecond, BackoffMax: 50 * time.Millisecond},
+	})
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.leader = w.start("coordinator", c)
+	return nil
+}
+
+// lose ends a process and starts another one.
+func (w *world) lose(l Loss) error {
+	if l.Leader {
+		w.leader()
+		return w.addLeader()
+	}
+	w.mu.Lock()
+	i := l.Worker % len(w.workers)
+	end := w.workers[i]
+	w.workers = append(w.workers[:i], w.workers[i+1:]...)
+	w.mu.Unlock()
+	end()
+	return w.addWorker()
+}
+
+// run submits the trial's job and waits for its end.
+func (w *world) run(ctx context.Context) (j ledger.Job, err error) {
+	defer func() { err = errors.Join(err, w.stop()) }()
+	if err := w.addLeader(); err != nil {
+		return j, err
+	}
+	for range w.tr.Workers {
+		if err := w.addWorker(); err != nil {
+			return j, err
+		}
+	}
+	id, err := w.submit(ctx)
+	if err != nil {
+		return j, err
+	}
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case l := <-w.losses:
+			if err := w.lose(l); err != nil {
+				return j, err
+			}
+		case <-tick.C:
+		case <-ctx.Done():
+			return j, fmt.Errorf("the job has not ended: it is %s: %w", j.Phase, context.Cause(ctx))
+		}
+		if now, err := ledger.ReadJob(ctx, w.record, id); err == nil {
+			j = now
+		}
+		if j.Phase.Ended() {
+			return j, nil
+		}
+	}
+}
+
+// submit puts the job into the store, with none of its faults: what a client does then is another test's.
+func (w *world) submit(ctx context.Context) (id string, err error) {
+	stage, err := proto.Marshal(w.about)
+	if err != nil {
+		return "", err
+	}
+	root := bucket + "in/"
+	if !w.tr.Remote {
+		root = filepath.Join(w.dir, "in")
+		if err := w.writeFiles(); err != nil {
+			return "", err
+		}
+	}
+	s := spec.Job{
+		Name: w.about.GetName(), Stage: stage, Inputs: []string{root}, Output: "/out", MaxBadRecords: -1, Submitted: time.Now().UTC(),
+		Partitions: w.tr.Partitions, SplitSize: w.tr.SplitSize,
+		Plugins: map[string]string{runtime.GOOS + "/" + runtime.GOARCH: strings.Repeat("0", 64)}, // nobody looks for it
+	}
+	id = ledger.JobIDFor(s)
+	return id, ledger.SubmitInbox(ctx, w.record, id, s)
+}
+
+// writeFiles puts the inputs where they are read as files.
+func (w *world) writeFiles() error {
+	for name, body := range w.places.objects {
+		path := filepath.Join(w.dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, body, 0o600)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop ends everything and waits for it.
+func (w *world) stop() error {
+	w.mu.Lock()
+	workers, leader := w.workers, w.leader
+	w.mu.Unlock()
+	for _, end := range workers {
+		end()
+	}
+	if leader != nil {
+		leader()
+	}
+	w.running.Wait()
+	w.store.Wait()
+	return errors.Join(w.broken, os.RemoveAll(w.dir))
+}
