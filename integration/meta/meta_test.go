@@ -71,7 +71,7 @@ func TestAnswersWithoutHistory(t *testing.T) {
 			return
 		}
 		tr := trials(rt)
-		j, wrong := tr.try(fmt.Sprint(dir, "/", tried.Add(1)))
+		j, wrong := tr.try(fmt.Sprint(dir, "/", tried.Add(1)), tr.reference)
 		lost.Add(int64(j.AttemptsLost))
 		failed.Add(int64(j.AttemptsFailed))
 		if len(wrong) > 0 {
@@ -86,8 +86,22 @@ func TestAnswersWithoutHistory(t *testing.T) {
 	}
 }
 
-// try runs a trial and says what is wrong with what came of it.
-func (tr Trial) try(dir string) (j ledger.Job, wrong []string) {
+// TestAWrongAnswerIsFound: a check that never fails proves nothing. Here a job is held to the answer of another.
+func TestAWrongAnswerIsFound(t *testing.T) {
+	tr := Trial{Kind: Sums, Input: Input{Files: 2, Lines: 50, Keys: 3}, SplitSize: 1000, Partitions: 2, Workers: 1, Slots: 1, Memory: 8 << 20}
+	other := tr
+	other.Kind, other.Bad = Most, 7
+	_, wrong := tr.try(t.TempDir(), other.reference)
+	found := strings.Join(wrong, "\n")
+	for _, want := range []string{"line 1: got", "counter map.bad_records", "counter user.mapped"} {
+		if !strings.Contains(found, want) {
+			t.Errorf("%q is not found, only %q", want, found)
+		}
+	}
+}
+
+// try runs a trial and says what is wrong with what came of it, which is held against an answer.
+func (tr Trial) try(dir string, expect func(files map[string]string) answer) (j ledger.Job, wrong []string) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), bound, errors.New("the trial took too long"))
 	defer cancel()
 	files := tr.Input.files()
@@ -106,7 +120,7 @@ func (tr Trial) try(dir string) (j ledger.Job, wrong []string) {
 	case j.Phase != ledger.Done:
 		return j, []string{fmt.Sprintf("the job %s: %s", j.Phase, j.Error)}
 	}
-	want := tr.reference(files)
+	want := expect(files)
 	got, err := parts(ctx, w.output, tr.Partitions)
 	if err != nil {
 		return j, []string{err.Error()}

@@ -22,7 +22,7 @@ const bucket = "mem://bucket/"
 // places is where a trial's inputs and its output lie: in memory, but for inputs that are read as files.
 type places struct {
 	objects map[string][]byte // of the bucket
-	plan    faulty.Plan // for reads of inputs
+	plan    faulty.Plan       // for reads of inputs
 	out     storage.Store
 }
 

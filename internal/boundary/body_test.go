@@ -60,6 +60,7 @@ func TestJoinBelievesNothing(t *testing.T) {
 		want    string
 	}{
 		"too large a buffer":  {[]uint64{MaxBuffer + 1}, MaxBuffer + 1, nil, none, "above"},
+		"the longest line":    {[]uint64{1<<30 + 2}, 1<<30 + 2, nil, none, "no more"},
 		"sum overflows":       {[]uint64{1 << 63, 1 << 63}, 0, nil, none, "above"},
 		"sum is wrong":        {[]uint64{3, 4}, 8, nil, none, "in a body of 8"},
 		"breaks off":          {[]uint64{10}, 10, make([]byte, 5), none, "no more"},

@@ -30,8 +30,9 @@ const Protocol = 1
 // larger.
 const BatchSize = 1 << 20
 
-// MaxBuffer bounds one buffer of a batch, in bytes: offsets are int32, and no batch is above 1 GiB.
-const MaxBuffer = 1 << 30
+// MaxBuffer bounds one buffer of a batch, in bytes: offsets are int32, and no batch is above 1 GiB but that of a line
+// which is as long as lines may be, for it brings its end along, "\r\n" at most.
+const MaxBuffer = 1<<30 + 2
 
 // Pairs is a batch of what a map function emitted.
 type Pairs struct {
