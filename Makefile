@@ -32,7 +32,7 @@ MINIO_PKG     := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 # gotestsum repeats the failures at the end; without it go test says the same, once.
 TEST = $(if $(wildcard $(GOTESTSUM)),$(GOTESTSUM) --format standard-quiet --,$(GO) test)
 
-.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim sweep chaos bounds stragglers bench bench-check bench-baseline bench-memory bench-duckdb tools clean help
+.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim sweep chaos torture metamorphic bounds stragglers bench bench-check bench-baseline bench-memory bench-duckdb tools clean help
 
 build: ## bin/mrctl, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mrctl ./cmd/mrctl
@@ -60,6 +60,13 @@ bounds: ## what the death of a worker or of the leader costs a job, against what
 
 stragglers: ## one worker of eight ten times as slow: the job's time without backups, with them and undisturbed
 	$(GO) test -count=1 -run TestSlowWorker -v ./integration -stragglers 2s
+
+torture: ## inputs and failures that systems of this kind get wrong, the large ones too (15 minutes, 10 GB of disk; ONLY='gzip|1 GiB')
+	MRCTL_TORTURE=1 MRCTL_TORTURE_ONLY='$(ONLY)' $(GO) test -count=1 -timeout 1h -v ./integration/torture
+
+metamorphic: RUNS ?= 3000
+metamorphic: ## RUNS=3000 random jobs in random clusters against a naive reference (META='-rapid.seed=1' to repeat)
+	MRCTL_META_RUNS=$(RUNS) $(GO) test -count=1 -timeout 24h -v ./integration/meta $(if $(META),-args $(META))
 
 lint: $(GOLANGCI) proto-check ## golangci-lint, the rules of internal/lint, buf lint, generated code up to date
 	$(GOLANGCI) run ./...

@@ -19,7 +19,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +30,7 @@ import (
 )
 
 // short is how long trials go on where no number of them is asked for.
-const short = 12 * time.Second
+const short = 8 * time.Second
 
 // bound is how long a trial may take: no fault of it lasts longer than a moment, but taking over from a leader may.
 const bound = time.Minute
@@ -63,25 +62,33 @@ func TestAnswersWithoutHistory(t *testing.T) {
 		until = time.Now().Add(24 * time.Hour)
 	}
 	t.Logf("seed %s", flag.Lookup("rapid.seed").Value)
-	var tried, lost, failed atomic.Int64
-	var found atomic.Bool // shrinking has no end of its own to keep to
+	var tried, lost, failed int
+	found := false // shrinking has no end of its own to keep to
+	var slowest time.Duration
+	var slow Trial
 	dir := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
-		if time.Now().After(until) && !found.Load() {
+		if time.Now().After(until) && !found {
 			return
 		}
 		tr := trials(rt)
-		j, wrong := tr.try(fmt.Sprint(dir, "/", tried.Add(1)), tr.reference)
-		lost.Add(int64(j.AttemptsLost))
-		failed.Add(int64(j.AttemptsFailed))
+		tried++
+		began := time.Now()
+		j, wrong := tr.try(fmt.Sprint(dir, "/", tried), tr.reference)
+		lost += j.AttemptsLost
+		failed += j.AttemptsFailed
+		if took := time.Since(began); took > slowest {
+			slowest, slow = took, tr
+		}
 		if len(wrong) > 0 {
-			found.Store(true)
+			found = true
 			rt.Logf("%s\n%s", tr, strings.Join(wrong, "\n"))
 			rt.Fatal("wrong") // always the same text: else rapid takes a smaller trial's failure for another one
 		}
 	})
-	t.Logf("%d trials, in which %d attempts were lost and %d failed", tried.Load(), lost.Load(), failed.Load())
-	if tried.Load() == 0 {
+	t.Logf("%d trials, in which %d attempts were lost and %d failed", tried, lost, failed)
+	t.Logf("the slowest took %.1f s: %s", slowest.Seconds(), slow)
+	if tried == 0 {
 		t.Error("nothing was tried")
 	}
 }

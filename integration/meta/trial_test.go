@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"pgregory.net/rapid"
+
+	"github.com/mrctl/mrctl/jobs/spec"
 )
 
 // Trial is a job with all that should make no difference to its answer. It is a value: rapid draws it, and makes it
@@ -21,6 +23,7 @@ type Trial struct {
 	Slots      int    // of a worker
 	Memory     int64  // of a slot, in bytes
 	Codec      string // of runs
+	Shuffle    string // where runs are kept
 	Remote     bool   // inputs are read as from a bucket, not as files
 	Plugin     []PluginFault
 	Losses     []Loss
@@ -36,10 +39,20 @@ type PluginFault struct {
 
 // Loss is a process that ends once the functions have been called so often in all, and is replaced.
 type Loss struct {
-	Leader bool
+	How    How
 	Worker int // which, of those that run
 	After  int64
 }
+
+// How is a way to end.
+type How string
+
+// The ways.
+const (
+	Stopped How = "stopped" // a worker, in the middle of things
+	Drained How = "drained" // a worker, in order
+	Leader  How = "leader"
+)
 
 // StoreFaults are shares of calls that go wrong.
 type StoreFaults struct {
@@ -74,6 +87,7 @@ func trials(t *rapid.T) Trial {
 		Slots:      rapid.IntRange(1, 3).Draw(t, "slots"),
 		Memory:     rapid.SampledFrom([]int64{8 << 20, 9 << 20, 32 << 20}).Draw(t, "memory"),
 		Codec:      rapid.SampledFrom([]string{"none", "lz4", "zstd"}).Draw(t, "codec"),
+		Shuffle:    rapid.SampledFrom([]string{spec.ShuffleWorker, spec.ShuffleStore}).Draw(t, "shuffle"),
 		Remote:     rapid.Bool().Draw(t, "remote"),
 	}
 	// A split of a thousand bytes of megabytes is another test's: here it would only take time.
@@ -89,7 +103,7 @@ func trials(t *rapid.T) Trial {
 	}
 	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "losses") {
 		tr.Losses = append(tr.Losses, Loss{
-			Leader: rapid.SampledFrom([]bool{false, false, false, true}).Draw(t, "leader"),
+			How:    rapid.SampledFrom([]How{Stopped, Drained, Stopped, Leader}).Draw(t, "end"),
 			Worker: rapid.IntRange(0, 2).Draw(t, "worker"),
 			After:  rapid.Int64Range(1, 2*calls).Draw(t, "after"),
 		})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,10 +22,8 @@ import (
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/jobs/spec"
-	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/faulty"
 	"github.com/mrctl/mrctl/storage/mem"
-	"github.com/mrctl/mrctl/storage/retry"
 	"github.com/mrctl/mrctl/worker"
 )
 
@@ -35,19 +34,26 @@ type world struct {
 	dir    string
 	record *mem.Store // what is behind the bad network
 	output *mem.Store
-	store  *faulty.Store
-	bad    storage.Store // as the processes see it
+	store  *faulty.Store // record as the processes see it
+	out    *faulty.Store // and output
 	places *places
 	plugin *boundary.Server
 	about  *pluginv1.Stage
 
 	losses  chan Loss // has room for all
+	workers []member
+	leader  func() // ends it and waits
+	started int    // workers, in all
+
 	running sync.WaitGroup
 	mu      sync.Mutex
-	broken  error    // guarded by mu; the first server that ended by itself
-	workers []func() // guarded by mu; each ends one and waits
-	leader  func()   // guarded by mu
-	started int      // guarded by mu; workers, in all
+	broken  error // guarded by mu; the servers that ended by themselves
+}
+
+// member is a worker of the cluster.
+type member struct {
+	*worker.Agent
+	end func() // ends it as it is, and waits
 }
 
 // newWorld builds a world; nothing runs yet.
@@ -59,11 +65,8 @@ func newWorld(tr Trial, dir string, objects map[string][]byte) (*world, error) {
 			MaxWait: 20 * time.Millisecond})
 	}
 	w.store = faulty.New(w.record, plan(1))
-	out := faulty.New(w.output, plan(2))
-	// Object stores are asked again by their clients, so these are.
-	again := retry.Options{Base: time.Millisecond, Most: 10 * time.Millisecond}
-	w.bad = retry.New(w.store, again)
-	w.places = &places{objects: objects, out: retry.New(out, again),
+	w.out = faulty.New(w.output, plan(2))
+	w.places = &places{objects: objects, out: w.out,
 		plan: faulty.Random(tr.Store.Seed+3, faulty.Rates{Refuse: tr.Store.Input / 2, Cut: tr.Store.Input / 2})}
 	watch := &watcher{faults: tr.Plugin, struck: make([]sync.Once, len(tr.Plugin)), due: w.due}
 	program, err := tr.stage(watch).Program()
@@ -109,15 +112,13 @@ func (w *world) addWorker() error {
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.started++
-	a, err := worker.New(worker.Config{Store: w.bad, Resolver: w.places, Listener: l, Scratch: filepath.Join(w.dir, fmt.Sprint("worker-", w.started)),
-		Slots: w.tr.Slots, Memory: w.tr.Memory * int64(w.tr.Slots), RunCodec: w.tr.Codec, InProcess: w.plugin})
+	a, err := worker.New(worker.Config{Store: w.store, Resolver: w.places, Listener: l, Scratch: filepath.Join(w.dir, fmt.Sprint("worker-", w.started)),
+		Slots: w.tr.Slots, Memory: w.tr.Memory * int64(w.tr.Slots), RunCodec: w.tr.Codec, InProcess: w.plugin, DrainTimeout: 200 * time.Millisecond})
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	w.workers = append(w.workers, w.start("worker", a))
+	w.workers = append(w.workers, member{a, w.start("worker", a)})
 	return nil
 }
 
@@ -127,31 +128,30 @@ func (w *world) addLeader() error {
 		return err
 	}
 	c, err := coordinator.New(coordinator.Config{
-		Store: w.bad, Resolver: w.places, Listener: l, SkipProbe: true, Heartbeat: 500 * time.Millisecond, InboxPoll: 20 * time.Millisecond,
+		Store: w.store, Resolver: w.places, Listener: l, SkipProbe: true, Heartbeat: 500 * time.Millisecond, InboxPoll: 20 * time.Millisecond,
 		Lease: lease.Config{TTL: 3 * time.Second, Poll: 50 * time.Millisecond},
 		Sched: sched.Config{BackoffBase: 5 * time.Millisecond, BackoffMax: 50 * time.Millisecond},
 	})
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.leader = w.start("coordinator", c)
 	return nil
 }
 
 // lose ends a process and starts another one.
-func (w *world) lose(l Loss) error {
-	if l.Leader {
+func (w *world) lose(ctx context.Context, l Loss) error {
+	if l.How == Leader {
 		w.leader()
 		return w.addLeader()
 	}
-	w.mu.Lock()
 	i := l.Worker % len(w.workers)
-	end := w.workers[i]
-	w.workers = append(w.workers[:i], w.workers[i+1:]...)
-	w.mu.Unlock()
-	end()
+	m := w.workers[i]
+	w.workers = slices.Delete(w.workers, i, i+1)
+	if l.How == Drained {
+		_ = m.Drain(ctx) // what is left after its time is lost with it
+	}
+	m.end()
 	return w.addWorker()
 }
 
@@ -175,7 +175,7 @@ func (w *world) run(ctx context.Context) (j ledger.Job, err error) {
 	for {
 		select {
 		case l := <-w.losses:
-			if err := w.lose(l); err != nil {
+			if err := w.lose(ctx, l); err != nil {
 				return j, err
 			}
 		case <-tick.C:
@@ -206,7 +206,7 @@ func (w *world) submit(ctx context.Context) (id string, err error) {
 	}
 	s := spec.Job{
 		Name: w.about.GetName(), Stage: stage, Inputs: []string{root}, Output: "/out", MaxBadRecords: -1, Submitted: time.Now().UTC(),
-		Partitions: w.tr.Partitions, SplitSize: w.tr.SplitSize,
+		Partitions: w.tr.Partitions, SplitSize: w.tr.SplitSize, Shuffle: w.tr.Shuffle,
 		Plugins: map[string]string{runtime.GOOS + "/" + runtime.GOARCH: strings.Repeat("0", 64)}, // nobody looks for it
 	}
 	id = ledger.JobIDFor(s)
@@ -226,16 +226,14 @@ func (w *world) writeFiles() error {
 
 // stop ends everything and waits for it.
 func (w *world) stop() error {
-	w.mu.Lock()
-	workers, leader := w.workers, w.leader
-	w.mu.Unlock()
-	for _, end := range workers {
-		end()
+	for _, m := range w.workers {
+		m.end()
 	}
-	if leader != nil {
-		leader()
+	if w.leader != nil {
+		w.leader()
 	}
 	w.running.Wait()
 	w.store.Wait()
+	w.out.Wait()
 	return errors.Join(w.broken, os.RemoveAll(w.dir))
 }
