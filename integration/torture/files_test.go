@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -57,6 +58,10 @@ func notAFile(r *room) {
 	}
 	r.run("lines", r.path("in")).gives("x\t1")
 	r.run("lines", r.path("in/pipe")).fails(2, "pipe")
+	r.run("lines", "/dev/zero").fails(2, "/dev/zero", "neither a file nor a folder")
+	if runtime.GOOS == "linux" { // files of which the system says that they have 0 bytes
+		r.run("lines", "/proc/self/status").fails(2, "/proc/self/status", "not empty")
+	}
 }
 
 // tiny makes so many files of which a thousand at a time say the same. They are links: what is counted is what it takes

@@ -36,6 +36,9 @@ func (e *expansion) local(ctx context.Context, uri string, visit func(Object) er
 			return errs.E(errs.Invalid, "input", uri, errors.New("this is neither a file nor a folder"))
 		}
 		info, err := w.stat(name)
+		if err == nil && info.Size == 0 {
+			err = reallyEmpty(name)
+		}
 		return w.found(name, info, err)
 	case !missing(err):
 		return errs.E(errs.Invalid, "input", uri, cause(err))
@@ -57,6 +60,20 @@ func (e *expansion) local(ctx context.Context, uri string, visit func(Object) er
 	}
 	if info, err := os.Stat(root); err == nil && info.IsDir() {
 		return w.folder(root, g, g.start())
+	}
+	return nil
+}
+
+// reallyEmpty refuses a file whose size is told as 0 and which has bytes all the same, as those of /proc do: by its size
+// nothing of it would be read, and nobody would know.
+func reallyEmpty(name string) (err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return errs.E(errs.Invalid, "input", name, cause(err))
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if n, _ := f.Read(make([]byte, 1)); n > 0 {
+		return errs.E(errs.Invalid, "input", name, errors.New("its size is told as 0 bytes, and it is not empty; name a copy of it"))
 	}
 	return nil
 }

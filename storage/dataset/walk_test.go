@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/storage"
 )
 
@@ -69,4 +71,18 @@ func versionNow(t *testing.T, path string) storage.Version {
 		t.Fatal(err)
 	}
 	return info.Version
+}
+
+// A file of /proc has bytes, and a size of 0: it is refused, not taken for empty.
+func TestExpandRefusesAFalseSize(t *testing.T) {
+	const name = "/proc/self/status"
+	if st, err := os.Stat(name); err != nil || st.Size() != 0 {
+		t.Log("there is no such file here") // what has no /proc has not its trap
+		return
+	}
+	for o, err := range Expand(t.Context(), disk{}, []string{name}, nil) {
+		if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%+v, %v", o, err)
+		}
+	}
 }
