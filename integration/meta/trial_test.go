@@ -49,9 +49,10 @@ type How string
 
 // The ways.
 const (
-	Stopped How = "stopped" // a worker, in the middle of things
-	Drained How = "drained" // a worker, in order
-	Leader  How = "leader"
+	Stopped  How = "stopped"  // a worker, in the middle of things
+	Drained  How = "drained"  // a worker, in order
+	Deposed  How = "deposed"  // the leader, who gives up his lease
+	Vanished How = "vanished" // the leader, whose lease runs on
 )
 
 // StoreFaults are shares of calls that go wrong.
@@ -103,7 +104,7 @@ func trials(t *rapid.T) Trial {
 	}
 	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "losses") {
 		tr.Losses = append(tr.Losses, Loss{
-			How:    rapid.SampledFrom([]How{Stopped, Drained, Stopped, Leader}).Draw(t, "end"),
+			How:    rapid.SampledFrom([]How{Stopped, Drained, Stopped, Drained, Deposed, Vanished}).Draw(t, "end"),
 			Worker: rapid.IntRange(0, 2).Draw(t, "worker"),
 			After:  rapid.Int64Range(1, 2*calls).Draw(t, "after"),
 		})

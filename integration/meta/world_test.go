@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -34,7 +35,8 @@ type world struct {
 	dir    string
 	record *mem.Store // what is behind the bad network
 	output *mem.Store
-	store  *faulty.Store // record as the processes see it
+	faults faulty.Plan   // of the network before record
+	store  *faulty.Store // record as workers see it
 	out    *faulty.Store // and output
 	places *places
 	plugin *boundary.Server
@@ -42,8 +44,8 @@ type world struct {
 
 	losses  chan Loss // has room for all
 	workers []member
-	leader  func() // ends it and waits
-	started int    // workers, in all
+	leader  func(release bool) // ends it and waits
+	started int                // workers, in all
 
 	running sync.WaitGroup
 	mu      sync.Mutex
@@ -64,7 +66,8 @@ func newWorld(tr Trial, dir string, objects map[string][]byte) (*world, error) {
 		return faulty.Random(s.Seed+salt, faulty.Rates{LoseRequest: s.LoseRequest, LoseReply: s.LoseReply, Refuse: s.Refuse, Delay: s.Late,
 			MaxWait: 20 * time.Millisecond})
 	}
-	w.store = faulty.New(w.record, plan(1))
+	w.faults = plan(1)
+	w.store = faulty.New(w.record, w.faults)
 	w.out = faulty.New(w.output, plan(2))
 	w.places = &places{objects: objects, out: w.out,
 		plan: faulty.Random(tr.Store.Seed+3, faulty.Rates{Refuse: tr.Store.Input / 2, Cut: tr.Store.Input / 2})}
@@ -127,22 +130,34 @@ func (w *world) addLeader() error {
 	if err != nil {
 		return err
 	}
+	var gone atomic.Bool // nothing it writes arrives any more, such as that it gives its lease up
+	store := faulty.New(w.record, faulty.First(func(faulty.Op, string) (f faulty.Fault) {
+		if gone.Load() {
+			f.Kind = faulty.Refuse
+		}
+		return f
+	}, w.faults))
 	c, err := coordinator.New(coordinator.Config{
-		Store: w.store, Resolver: w.places, Listener: l, SkipProbe: true, Heartbeat: 500 * time.Millisecond, InboxPoll: 20 * time.Millisecond,
-		Lease: lease.Config{TTL: 3 * time.Second, Poll: 50 * time.Millisecond},
+		Store: store, Resolver: w.places, Listener: l, SkipProbe: true, Heartbeat: 500 * time.Millisecond, InboxPoll: 20 * time.Millisecond,
+		Lease: lease.Config{TTL: 2 * time.Second, Poll: 50 * time.Millisecond},
 		Sched: sched.Config{BackoffBase: 5 * time.Millisecond, BackoffMax: 50 * time.Millisecond},
 	})
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	w.leader = w.start("coordinator", c)
+	stop := w.start("coordinator", c)
+	w.leader = func(release bool) {
+		gone.Store(!release)
+		stop()
+		store.Wait()
+	}
 	return nil
 }
 
 // lose ends a process and starts another one.
 func (w *world) lose(ctx context.Context, l Loss) error {
-	if l.How == Leader {
-		w.leader()
+	if l.How == Deposed || l.How == Vanished {
+		w.leader(l.How == Deposed)
 		return w.addLeader()
 	}
 	i := l.Worker % len(w.workers)
@@ -230,7 +245,7 @@ func (w *world) stop() error {
 		m.end()
 	}
 	if w.leader != nil {
-		w.leader()
+		w.leader(true)
 	}
 	w.running.Wait()
 	w.store.Wait()

@@ -16,6 +16,7 @@ var archiveCases = []Case{
 	{Name: "a gzip with a wrong bit", Answer: "the job fails and names the file", Run: wrongGzip},
 	{Name: "gzip of several members", Answer: "all members are read; what follows them is an error", Run: manyMembers},
 	{Name: "a zstd cut anywhere", Answer: "the job fails and names the file", Run: cutZstd},
+	{Name: "a zstd with too wide a window", Answer: "the job fails and says so, without taking the memory", Run: wideWindow},
 	{Name: "an archive that is none", Answer: "the job fails and names the file; --decompress none reads it", Run: noArchive},
 	{Name: "a small zip bomb", Answer: "a line, or a file, that does not end is set aside in bounded memory", Run: func(r *room) { bomb(r, 512<<20, 64<<20) }},
 	{Name: "a zip bomb", Answer: "the same for 16 GiB in 16 MB", Bound: 4 * time.Minute, Large: true, Run: func(r *room) { bomb(r, 16<<30, 64<<20) }},
@@ -88,6 +89,23 @@ func cutZstd(r *room) {
 		name := fmt.Sprintf("cut%d.zst", i)
 		r.run("lines", r.file(name, whole[:n])).fails(1, name)
 	}
+}
+
+// wideWindow is a frame that may refer back farther than the zstd program takes without being asked.
+func wideWindow(r *room) {
+	var b bytes.Buffer
+	w, err := zstd.NewWriter(&b, zstd.WithWindowSize(256<<20), zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	if err != nil {
+		r.Fatal(err)
+	}
+	if _, err := io.Copy(w, zeros(16<<20)); err != nil {
+		r.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		r.Fatal(err)
+	}
+	r.run("lines", r.file("wide.zst", b.String()), "--memory", "64MiB", "--slots", "1").fails(1, "wide.zst", "window")
+	r.within(64 << 20)
 }
 
 func noArchive(r *room) {
