@@ -102,9 +102,9 @@ func trials(t *rapid.T) Trial {
 			How:    rapid.SampledFrom([]string{"error", "panic", "exit"}).Draw(t, "how"),
 		})
 	}
-	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "losses") {
+	for range rapid.SampledFrom([]int{0, 0, 0, 0, 1, 2}).Draw(t, "losses") {
 		tr.Losses = append(tr.Losses, Loss{
-			How:    rapid.SampledFrom([]How{Stopped, Drained, Stopped, Drained, Deposed, Vanished}).Draw(t, "end"),
+			How:    rapid.SampledFrom([]How{Stopped, Drained, Stopped, Drained, Stopped, Drained, Deposed, Vanished}).Draw(t, "end"),
 			Worker: rapid.IntRange(0, 2).Draw(t, "worker"),
 			After:  rapid.Int64Range(1, 2*calls).Draw(t, "after"),
 		})
