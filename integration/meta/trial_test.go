@@ -62,9 +62,9 @@ type StoreFaults struct {
 	Input                                float64 // of reads of the input that break off or are refused
 }
 
-func (t Trial) String() string {
+func (tr Trial) String() string {
 	type fields Trial // without methods: else this is called again
-	return fmt.Sprintf("%+v", fields(t))
+	return fmt.Sprintf("%+v", fields(tr))
 }
 
 // trials draws trials. Small numbers are the simple ones: rapid shrinks towards them.
