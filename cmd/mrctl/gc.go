@@ -13,6 +13,7 @@ import (
 
 	"github.com/mrctl/mrctl/coordinator/gc"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/tempdir"
 )
 
 // How much history of runs is kept unless told otherwise. Each run trims to it.
@@ -152,6 +153,14 @@ func trimLocal(dryRun bool) ([]pastRun, error) {
 		return nil, err
 	}
 	removed, err := trimScratch(filepath.Join(root, "scratch"), time.Now(), dryRun)
+	if err != nil {
+		return removed, err
+	}
+	err = tempdir.Abandoned(func(path string) error {
+		gone := pastRun{id: path, dir: path, why: "its process was killed"}
+		removed = append(removed, gone)
+		return removed[len(removed)-1].remove(dryRun)
+	})
 	if err != nil {
 		return removed, err
 	}

@@ -15,6 +15,7 @@ import (
 	controlv1 "github.com/mrctl/mrctl/api/control/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/tempdir"
 	"github.com/mrctl/mrctl/storage/local"
 	"github.com/mrctl/mrctl/worker/pluginhost"
 )
@@ -264,9 +265,9 @@ func (p *program) cancelNow(c *cli.Context, cl *cluster, id string) error {
 }
 
 func (p *program) withTempDir(do func(dir string) error) error {
-	dir, err := os.MkdirTemp("", "mrctl-")
+	dir, err := tempdir.Make("", tempdir.Work)
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(dir), os.RemoveAll(dir))
+	return errors.Join(do(dir.Path), dir.Remove())
 }

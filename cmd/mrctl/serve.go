@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/tempdir"
 )
 
 // schedulingFlags are of whoever hands out tasks.
@@ -222,6 +223,9 @@ func advertised(given string, at net.Addr) (string, error) {
 // workerScratch prepares a worker's scratch folder: the named one, which no other worker may use at the time, or a new
 // one that leave removes.
 func workerScratch(dir string) (scratch string, leave func() error, err error) {
+	if err := tempdir.Abandoned(os.RemoveAll); err != nil {
+		return "", nil, err
+	}
 	if dir == "" {
 		base, err := home()
 		if err != nil {

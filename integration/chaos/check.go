@@ -34,10 +34,6 @@ func (r *run) conclude(ctx context.Context, id string) error {
 			}
 		}
 	}
-	strict, err := r.collect(ctx)
-	if err != nil {
-		return err
-	}
 	for _, end := range r.stage.Shutdown(ctx) {
 		r.broke("%s", end)
 	}
@@ -45,7 +41,10 @@ func (r *run) conclude(ctx context.Context, id string) error {
 		r.broke("a process is left: %s", o)
 	}
 	r.checkLogs()
-	return r.checkLeft(ctx, strict)
+	if err := r.collect(ctx); err != nil {
+		return err
+	}
+	return r.checkLeft(ctx)
 }
 
 // checkStatus holds what the cluster says of the job against the answer.

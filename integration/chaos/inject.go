@@ -24,9 +24,6 @@ func (r *run) inject(ctx context.Context, f plan.Fault) {
 		r.happened("%s: %v", f.Kind, err)
 		return
 	}
-	r.mu.Lock()
-	r.force++
-	r.mu.Unlock()
 	if mend == nil {
 		return
 	}

@@ -22,10 +22,9 @@ type run struct {
 	began  time.Time     // of the submission
 	over   chan struct{} // closed when the job has ended
 
-	mu    sync.Mutex
-	res   *Result            // guarded by mu until the faults are over
-	done  map[string]float64 // guarded by mu; the furthest that each stage has been seen
-	force int                // guarded by mu; faults that took place
+	mu   sync.Mutex
+	res  *Result            // guarded by mu until the faults are over
+	done map[string]float64 // guarded by mu; the furthest that each stage has been seen
 }
 
 func (r *run) broke(format string, args ...any) {

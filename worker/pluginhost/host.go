@@ -24,6 +24,7 @@ import (
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/tempdir"
 	"github.com/mrctl/mrctl/storage"
 )
 
@@ -150,12 +151,12 @@ func short(digest string) string { return digest[:min(12, len(digest))] }
 // DescribeBinary starts a plugin just to ask what it is, with its flags. Flags it finds fault with are no error here: the
 // answer has Invalid set.
 func DescribeBinary(ctx context.Context, path string, args []string) (*pluginv1.DescribeResponse, error) {
-	scratch, err := os.MkdirTemp("", "mrctl-describe-")
+	scratch, err := tempdir.Make("", tempdir.Work)
 	if err != nil {
 		return nil, errs.E(errs.Unavailable, "describe plugin", path, err)
 	}
-	defer func() { _ = os.RemoveAll(scratch) }() // a temporary folder
-	p, err := New(Config{Dir: scratch}).Open(ctx, Spec{Job: "describe", Path: path, Args: args, Scratch: scratch})
+	defer func() { _ = scratch.Remove() }() // a temporary folder
+	p, err := New(Config{Dir: scratch.Path}).Open(ctx, Spec{Job: "describe", Path: path, Args: args, Scratch: scratch.Path})
 	if err != nil {
 		return nil, err
 	}

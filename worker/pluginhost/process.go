@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -15,13 +14,14 @@ import (
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/tempdir"
 )
 
 // Process is a running plugin, for one job. It is safe for concurrent use.
 type Process struct {
 	spec    Spec
 	name    string
-	sockets string
+	sockets *tempdir.Dir
 	tail    *tail
 	plugin  *plugin.Client
 	runner  *runner
@@ -172,7 +172,7 @@ func (p *Process) Close() error {
 		p.threads.Wait()
 		p.tail.close()
 		p.shared.Close()
-		err = errors.Join(err, os.RemoveAll(p.sockets))
+		err = errors.Join(err, p.sockets.Remove())
 	})
 	return err
 }

@@ -19,6 +19,7 @@ import (
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/tempdir"
 )
 
 // Spec says which plugin to start, for what.
@@ -94,7 +95,7 @@ func (h *Host) Open(ctx context.Context, s Spec) (*Process, error) {
 		p.name = s.Path
 	}
 	if err := p.tail.logTo(filepath.Join(s.Scratch, "stderr")); err != nil {
-		return nil, errors.Join(errs.E(errs.Unavailable, "start plugin", path, err), os.Remove(sockets))
+		return nil, errors.Join(errs.E(errs.Unavailable, "start plugin", path, err), sockets.Remove())
 	}
 	if s.Slots > 0 && !s.PlainStream {
 		if p.shared, err = boundary.NewSegments(s.Slots, boundary.SegmentsWithin(s.Memory)); err != nil {
@@ -107,11 +108,11 @@ func (h *Host) Open(ctx context.Context, s Spec) (*Process, error) {
 	return p, nil
 }
 
-func socketDir() (string, error) {
-	dir, err := os.MkdirTemp("", "mrp-")
-	if err == nil && len(dir) > longestSocketDir {
-		_ = os.Remove(dir) // just made, empty
-		dir, err = os.MkdirTemp("/tmp", "mrp-")
+func socketDir() (*tempdir.Dir, error) {
+	dir, err := tempdir.Make("", tempdir.Sockets)
+	if err == nil && len(dir.Path) > longestSocketDir {
+		_ = dir.Remove() // just made, empty
+		dir, err = tempdir.Make("/tmp", tempdir.Sockets)
 	}
 	return dir, err
 }
@@ -172,7 +173,7 @@ func (p *Process) dial(path string, s Spec, timeout time.Duration) (pluginv1.Plu
 		SkipHostEnv:         true,
 		StartTimeout:        timeout,
 		GRPCDialOptions:     boundary.DialOptions(),
-		UnixSocketConfig:    &plugin.UnixSocketConfig{TempDir: p.sockets},
+		UnixSocketConfig:    &plugin.UnixSocketConfig{TempDir: p.sockets.Path},
 		Logger:              hclog.NewNullLogger(),
 		Stderr:              p.tail,
 		SyncStdout:          p.tail,
