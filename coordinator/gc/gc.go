@@ -15,7 +15,7 @@
 //	temporary files of a folder   the process that wrote         Limits.Orphans, Limits.Staged after their job's end
 //
 // What lies on a worker's disk is removed by the worker: when a job is released, and at its start what one that was killed
-// has left.
+// has left, also in the system's temporary folder (package tempdir).
 //
 // It is safe to run at any time, by several at once, and with a leader that has lost its lease: what is found is garbage
 // for ever. A job is live until its record says that it has ended and its inbox entry is gone; nothing of a live job is
