@@ -112,7 +112,7 @@ type Sweeper interface {
 }
 
 // Litter is implemented by stores that can name all that was begun and never became an object, whatever its key: a folder
-// whose writers were killed holds temporary files.
+// whose writers were killed holds temporary files, a bucket uploads.
 type Litter interface {
 	Temporary(ctx context.Context) iter.Seq2[Pending, error]
 }

@@ -97,6 +97,24 @@ func (a *Agent) publishRun(ctx context.Context, key string, file *runs.File) (in
 	}
 }
 
+// dropUpload gives up what a copy that was cut off may have begun in the store.
+func (a *Agent) dropUpload(ctx context.Context, id *sessionv1.AttemptID) {
+	sweeper, ok := a.cfg.Store.(storage.Sweeper)
+	if !ok {
+		return
+	}
+	const patience = 5 * time.Second // then gc finds it
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	begun, err := sweeper.PendingOf(ctx, ledger.RunKey(id.Job, int(id.Stage), int(id.Task), int32(id.Attempt)))
+	for _, p := range begun {
+		err = errors.Join(err, a.cfg.Store.Discard(ctx, p.Token))
+	}
+	if err != nil {
+		a.log.Debug("an upload may be left", zap.String("attempt", name(id)), zap.Error(err))
+	}
+}
+
 const (
 	// handovers is how many runs a draining worker copies at once.
 	handovers = 4
@@ -133,6 +151,9 @@ func (a *Agent) handOver(ctx context.Context) {
 
 func (a *Agent) handOverOne(ctx context.Context, k attemptKey, h *heldRun) {
 	err := a.storeRun(ctx, h.wire, h.path)
+	if err != nil && ctx.Err() != nil {
+		a.dropUpload(context.WithoutCancel(ctx), h.wire.Id)
+	}
 	if err != nil {
 		a.log.Warn("run not handed over", zap.String("attempt", name(h.wire.Id)), zap.Error(err))
 		select {

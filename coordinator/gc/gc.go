@@ -12,7 +12,7 @@
 //	jobs/<id>/ without a record   nobody                         Limits.Orphans after the last write
 //	plugins/<sha256>              jobs that name it              Limits.Plugins after it was stored, when none is left
 //	probe/                        the coordinator that tested    Limits.Orphans
-//	temporary files of a folder   the process that wrote         Limits.Orphans, Limits.Staged after their job's end
+//	temporary files, uploads      the process that wrote         Limits.Orphans, Limits.Staged after their job's end
 //
 // What lies on a worker's disk is removed by the worker: when a job is released, and at its start what one that was killed
 // has left, also in the system's temporary folder (package tempdir).
@@ -84,7 +84,7 @@ const (
 	Orphan   Kind = "orphan"   // of no job
 	Plugin   Kind = "plugin"   // no job names it
 	Probe    Kind = "probe"    // left by a test of the store
-	Leftover Kind = "leftover" // a temporary file of a process that was killed
+	Leftover Kind = "leftover" // a temporary file or an upload of a process that was killed
 )
 
 // Item is a group of objects that may go, for one reason.

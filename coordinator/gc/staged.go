@@ -148,13 +148,14 @@ func (f *finder) probes() bool {
 	return f.give(item)
 }
 
-// leftovers offers the temporary files of a folder, of whatever was being written when a process was killed.
+// leftovers offers the temporary files of a folder, or the uploads of a bucket, of whatever was being written when a process
+// was killed.
 func (f *finder) leftovers() bool {
 	litter, ok := f.Store.(storage.Litter)
 	if !ok {
-		return true // a bucket purges uploads by a rule of its own
+		return true
 	}
-	item := Item{Kind: Leftover, Where: "temporary files", Why: "their writers were killed"}
+	item := Item{Kind: Leftover, Where: "temporary files, unfinished uploads", Why: "their writers were killed"}
 	for p, err := range litter.Temporary(f.ctx) {
 		if err != nil {
 			return f.failed(err)
@@ -166,7 +167,7 @@ func (f *finder) leftovers() bool {
 	return f.give(item)
 }
 
-// patience is how old a temporary file must be to go: any age where its job has ended, none where it may be live.
+// patience is how old one must be to go: any age where its job has ended, none where it may be live.
 func (f *finder) patience(key string) time.Duration {
 	rest, ok := strings.CutPrefix(key, ledger.JobPrefix)
 	if !ok {

@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -108,32 +109,73 @@ func (s *Store) PendingOf(ctx context.Context, key string) ([]storage.Pending, e
 		return nil, storage.Fail("pending", key, err)
 	}
 	var found []storage.Pending
-	for keyMarker, uploadMarker := "", ""; ; {
-		var page minio.ListMultipartUploadsResult
-		err := s.c.policy(s.bucket, records).Do(ctx, func(ctx context.Context) (err error) {
-			try, stop := s.c.short(ctx)
-			defer stop()
-			page, err = s.c.records.ListMultipartUploads(try, s.bucket, s.prefix+key, keyMarker, uploadMarker, "", 1000)
-			return readError(try, err)
-		})
+	for p, err := range s.uploads(ctx, s.prefix+key) {
 		if err != nil {
 			return nil, storage.Fail("pending", key, err)
 		}
-		for _, u := range page.Uploads {
-			if u.Key != s.prefix+key {
-				continue
-			}
-			t, err := token.Encode("s3", staged{Key: key, Upload: u.UploadID})
-			if err != nil {
-				return nil, storage.Fail("pending", key, err)
-			}
-			found = append(found, storage.Pending{Key: key, Token: t, Started: u.Initiated})
+		if p.Key == key {
+			found = append(found, p)
 		}
-		if !page.IsTruncated || page.NextKeyMarker == keyMarker && page.NextUploadIDMarker == uploadMarker {
-			break
-		}
-		keyMarker, uploadMarker = page.NextKeyMarker, page.NextUploadIDMarker
 	}
 	slices.SortFunc(found, func(a, b storage.Pending) int { return a.Started.Compare(b.Started) })
 	return found, nil
+}
+
+// Temporary implements storage.Litter: all uploads below this store that were neither completed nor aborted. MinIO lists
+// those of one key or of the whole bucket, and nothing between, so the bucket is looked through where nothing was found.
+func (s *Store) Temporary(ctx context.Context) iter.Seq2[storage.Pending, error] {
+	return func(yield func(storage.Pending, error) bool) {
+		prefixes := []string{s.prefix}
+		if s.prefix != "" {
+			prefixes = append(prefixes, "")
+		}
+		for _, prefix := range prefixes {
+			some := false
+			for p, err := range s.uploads(ctx, prefix) {
+				if err != nil {
+					yield(p, storage.Fail("uploads", "", err))
+					return
+				}
+				if some = true; !yield(p, nil) {
+					return
+				}
+			}
+			if some {
+				return
+			}
+		}
+	}
+}
+
+// uploads lists the uploads under way whose key in the bucket begins with prefix, as far as they are below this store.
+func (s *Store) uploads(ctx context.Context, prefix string) iter.Seq2[storage.Pending, error] {
+	return func(yield func(storage.Pending, error) bool) {
+		for keyMarker, uploadMarker := "", ""; ; {
+			var page minio.ListMultipartUploadsResult
+			err := s.c.policy(s.bucket, records).Do(ctx, func(ctx context.Context) (err error) {
+				try, stop := s.c.short(ctx)
+				defer stop()
+				page, err = s.c.records.ListMultipartUploads(try, s.bucket, prefix, keyMarker, uploadMarker, "", 1000)
+				return readError(try, err)
+			})
+			if err != nil {
+				yield(storage.Pending{}, err)
+				return
+			}
+			for _, u := range page.Uploads {
+				key, below := strings.CutPrefix(u.Key, s.prefix)
+				if !below {
+					continue
+				}
+				t, err := token.Encode("s3", staged{Key: key, Upload: u.UploadID})
+				if !yield(storage.Pending{Key: key, Token: t, Started: u.Initiated}, err) || err != nil {
+					return
+				}
+			}
+			if !page.IsTruncated || page.NextKeyMarker == keyMarker && page.NextUploadIDMarker == uploadMarker {
+				return
+			}
+			keyMarker, uploadMarker = page.NextKeyMarker, page.NextUploadIDMarker
+		}
+	}
 }

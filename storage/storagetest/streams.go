@@ -209,6 +209,7 @@ var streams = []sentence{
 		}
 		s.pending("k-", 0)
 		s.pending("d", 0)
+		s.litter("d/k", "k", "k", "k-1", "k.x", "kk")
 		found := s.pending("k", 2)
 		for _, p := range found {
 			if p.Key != "k" || p.Token == "" || p.Started.IsZero() {
@@ -219,6 +220,7 @@ var streams = []sentence{
 			}
 		}
 		s.pending("k", 0)
+		s.litter("d/k", "k-1", "k.x", "kk")
 		_, err = s.a.Publish(s.ctx, staged)
 		s.is(err, storage.ErrNotExist, "publishing what was swept")
 		if token, err := open.Stage(s.ctx); err == nil {
@@ -229,6 +231,26 @@ var streams = []sentence{
 		s.publish(s.stage("k", []byte("y"), nil))
 		s.pending("k", 0)
 	}},
+}
+
+// litter holds all that is pending, whatever its key, against the keys it must have, sorted, if the store can tell.
+func (s *suite) litter(want ...string) {
+	s.Helper()
+	litter, ok := s.a.(storage.Litter)
+	if !ok {
+		return
+	}
+	var got []string
+	for p, err := range litter.Temporary(s.ctx) {
+		if err != nil {
+			s.Fatalf("Temporary: %v", err)
+		}
+		got = append(got, p.Key)
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		s.Errorf("Temporary gave %q, want %q", got, want)
+	}
 }
 
 // pending names what is pending of key, which must be n streams, if the store can tell.

@@ -29,6 +29,7 @@ type Node struct {
 	mu     sync.Mutex
 	proc   *cluster.Proc // guarded by mu; nil before the first start
 	doomed bool          // guarded by mu; that it ends is our doing
+	killed bool          // guarded by mu; and that it ends at once
 }
 
 // Start starts a node that does not run, and waits until it serves.
@@ -52,7 +53,7 @@ func (s *Stage) Start(ctx context.Context, n *Node) error {
 		return err
 	}
 	n.mu.Lock()
-	n.proc, n.doomed = proc, false
+	n.proc, n.doomed, n.killed = proc, false, false
 	n.mu.Unlock()
 	s.watches.Go(func() { s.watch(n, proc) }) // until the process ends, which Close sees to
 	return cluster.Until(ctx, n.Name+" to serve", func() (bool, error) {
@@ -142,6 +143,9 @@ func (n *Node) doom() *cluster.Proc {
 
 func (n *Node) kill() {
 	if p := n.doom(); p != nil {
+		n.mu.Lock()
+		n.killed = true
+		n.mu.Unlock()
 		p.Kill()
 	}
 }

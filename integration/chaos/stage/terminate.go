@@ -9,8 +9,8 @@ import (
 	"github.com/mrctl/mrctl/integration/cluster"
 )
 
-// parting is how long a process may take to end in order.
-const parting = 30 * time.Second
+// parting is how long a process may take to end in order: a worker drains for a minute at most.
+const parting = 75 * time.Second
 
 // Terminate asks a process to end, as an operator would. One that does not, or ends badly, is noted.
 func (s *Stage) Terminate(ctx context.Context, n *Node) {
@@ -22,7 +22,10 @@ func (s *Stage) Terminate(ctx context.Context, n *Node) {
 	p.Signal(syscall.SIGTERM)
 	select {
 	case <-p.Exited():
-		if err := p.Err(); err != nil {
+		n.mu.Lock()
+		killed := n.killed // meanwhile, by another fault
+		n.mu.Unlock()
+		if err := p.Err(); err != nil && !killed {
 			s.note(fmt.Sprintf("%s, asked to end by SIGTERM, ended with %v", n.Name, err))
 		}
 	case <-time.After(parting):
