@@ -92,7 +92,8 @@ func (p *program) gcStore(c *cli.Context) error {
 	if age := c.Duration("older-than"); c.IsSet("older-than") {
 		// An age of 0 is not the default but the least there is.
 		age = max(age, 1)
-		cfg.Limits = gc.Limits{History: age, Plugins: age, Work: min(age, gc.DefaultWork), Staged: min(age, gc.DefaultStaged), Runs: min(age, time.Hour)}
+		cfg.Limits = gc.Limits{History: age, Plugins: age, Work: min(age, gc.DefaultWork), Staged: min(age, gc.DefaultStaged),
+			Orphans: min(age, gc.DefaultOrphans), Runs: min(age, time.Hour)}
 	}
 	var all []error
 	for item, err := range gc.Find(c.Context, cfg) {

@@ -38,7 +38,7 @@ import (
 type Limits struct {
 	Runs    time.Duration // default 1 h
 	Staged  time.Duration // default DefaultStaged
-	Orphans time.Duration // default 24 h
+	Orphans time.Duration // default DefaultOrphans
 	Work    time.Duration // default DefaultWork
 	History time.Duration // default 30 days
 	Plugins time.Duration // default 30 days
@@ -46,6 +46,9 @@ type Limits struct {
 
 // DefaultStaged is how long after a job's end its attempts may still be staging. Servers purge uploads then too.
 const DefaultStaged = 24 * time.Hour
+
+// DefaultOrphans is how old what belongs to no job must be: a process that was suspended may yet go on with it.
+const DefaultOrphans = 24 * time.Hour
 
 // DefaultWork is how long what a job worked with is kept after its end.
 const DefaultWork = 7 * 24 * time.Hour
@@ -55,7 +58,7 @@ func (l Limits) withDefaults() Limits {
 	for _, f := range []struct {
 		at  *time.Duration
 		def time.Duration
-	}{{&l.Runs, time.Hour}, {&l.Staged, DefaultStaged}, {&l.Orphans, day}, {&l.Work, DefaultWork}, {&l.History, 30 * day}, {&l.Plugins, 30 * day}} {
+	}{{&l.Runs, time.Hour}, {&l.Staged, DefaultStaged}, {&l.Orphans, DefaultOrphans}, {&l.Work, DefaultWork}, {&l.History, 30 * day}, {&l.Plugins, 30 * day}} {
 		if *f.at == 0 {
 			*f.at = f.def
 		}
