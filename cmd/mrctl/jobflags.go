@@ -36,7 +36,7 @@ func jobFlags() []cli.Flag {
 }
 
 // jobOf turns flags into a job, without the plugin.
-func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
+func jobOf(c *cli.Context, what subject) (job spec.Job, err error) {
 	job = spec.Job{
 		InputFormat:      c.String("input-format"),
 		OutputFormat:     c.String("output-format"),
@@ -53,6 +53,9 @@ func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
 		Nondeterministic: c.String("nondeterministic"),
 		Shuffle:          c.String("shuffle"),
 		NoBackup:         c.Bool("no-backup"),
+	}
+	if job.OutputFormat == "" {
+		job.OutputFormat = string(what.format)
 	}
 	if err := dataset.CheckFormat(job.InputFormat); err != nil {
 		return job, err
@@ -75,7 +78,7 @@ func jobOf(c *cli.Context, inputs []string) (job spec.Job, err error) {
 	if job.MaxRecord, err = sizeFlag(c, "max-record", 0); err != nil {
 		return job, err
 	}
-	for _, uri := range inputs {
+	for _, uri := range what.inputs {
 		if uri, err = absolute(uri); err != nil {
 			return job, err
 		}

@@ -24,7 +24,7 @@ func (p *program) runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
 		Usage:     "run a job here and wait for it",
-		ArgsUsage: "PLUGIN INPUT... [-- plugin flags]",
+		ArgsUsage: "PLUGIN|--map COMMAND INPUT... [-- plugin flags]",
 		Description: `Runs coordinator and worker within this process. PLUGIN is a folder with a Go program, a binary, or sha256:... of
 one in the store. INPUT is a path, a folder (all files below it but those that begin with . or _), a glob, an s3:// URI, or - for
 standard input. The result is printed unless -o names a folder; that one has to be empty or not there yet.
@@ -34,8 +34,13 @@ standard input. The result is printed unless -o names a folder; that one has to 
   mrctl run ./examples/loganalysis access.log.gz -- -by status
   mrctl run ./examples/loganalysis access.log -- --help      the plugin's own flags
   mrctl run ./sort -o sorted --input-format records:100 --output-format records --key-bytes 0:10 data.bin
-                                                             records in order of their first 10 bytes`,
-		Flags: append(append(jobFlags(), schedulingFlags()...),
+                                                             records in order of their first 10 bytes
+
+--map, --reduce or --fold run commands instead of a plugin (docs/any-program.md); all arguments are inputs then.
+
+  mrctl run --map 'grep -o "GET /[a-z]*" || [ $? = 1 ]' --fold count s3://logs/2026/
+  mrctl run --map 'grep ERROR' --ok-exit 1 --reduce 'uniq -c' logs/`,
+		Flags: append(append(append(jobFlags(), commandFlags()...), schedulingFlags()...),
 			&cli.IntFlag{Name: "slots", Usage: "`N` tasks at a time", DefaultText: "the number of cores"},
 			&cli.StringFlag{Name: "profile", Usage: "write CPU profiles of mrctl and the plugin into `DIR`, for go tool pprof"},
 			&cli.StringFlag{Name: "memory", Usage: "hold at most `BYTES`, such as 256MiB, 1GiB or 25%", DefaultText: defaultMemory + " of this machine's"},
@@ -45,15 +50,17 @@ standard input. The result is printed unless -o names a folder; that one has to 
 }
 
 func (p *program) runJob(c *cli.Context) (err error) {
-	if err := needArgs(c, 1, -1); err != nil {
+	what, err := subjectOf(c, p.plugin)
+	if err != nil {
 		return err
 	}
 	if p.asksForHelp() {
-		return p.withTempDir(func(dir string) error { return p.printPluginHelp(c.Context, c.Args().First(), dir) })
+		return p.withTempDir(func(dir string) error { return p.printPluginHelp(c.Context, what.arg, dir) })
 	}
-	if c.NArg() < 2 {
+	if len(what.inputs) == 0 {
 		return next(errs.New(errs.Invalid, "run: no input was given"), "name files or folders after the plugin, or - for standard input")
 	}
+	p.plugin = what.args
 	prints := c.String("o") == "" || c.String("o") == stdout
 	if prints && c.Bool(flagJSON) {
 		return next(errs.New(errs.Invalid, "run: --json and the rows of the result both want stdout"), "name a folder for the rows with -o")
@@ -67,7 +74,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 		return err
 	}
 	o := &order{}
-	if o.job, err = jobOf(c, c.Args().Tail()); err != nil {
+	if o.job, err = jobOf(c, what); err != nil {
 		return err
 	}
 	o.id = ledger.JobIDFor(o.job)
@@ -82,7 +89,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	if err := p.checkPlaces(c, room.cluster, o, true); err != nil {
 		return err
 	}
-	if o.plugin, err = resolvePlugin(c.Context, c.Args().First(), room.scratch, p.stderr); err != nil {
+	if o.plugin, err = what.resolve(c.Context, p, room.scratch); err != nil {
 		return err
 	}
 	log, closeLog, err := p.runLog(c, room)

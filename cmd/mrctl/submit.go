@@ -20,7 +20,7 @@ func (p *program) submitCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "submit",
 		Usage:     "give a job to a cluster and, unless told otherwise, wait for it",
-		ArgsUsage: "PLUGIN INPUT... -o URI [-- plugin flags]",
+		ArgsUsage: "PLUGIN|--map COMMAND INPUT... -o URI [-- plugin flags]",
 		Description: `The job is kept in the cluster's store, so it is done even if no coordinator runs just now, or this machine goes
 away. Paths of this machine are refused unless the store is a folder too, or --shared-fs says that all workers see them.
 
@@ -28,7 +28,7 @@ away. Paths of this machine are refused unless the store is a folder too, or --s
   id=$(mrctl submit ./wc s3://logs/ -o s3://results/words --store s3://cluster/mrctl --detach)
 
 Ctrl-C asks whether to cancel the job or to leave it running; where nobody can be asked, it cancels.`,
-		Flags: append(jobFlags(),
+		Flags: append(append(jobFlags(), commandFlags()...),
 			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "print the job's id and leave"},
 			&cli.BoolFlag{Name: "shared-fs", Usage: "local paths mean the same on every worker"},
 		),
@@ -37,23 +37,25 @@ Ctrl-C asks whether to cancel the job or to leave it running; where nobody can b
 }
 
 func (p *program) submit(c *cli.Context) error {
-	if err := needArgs(c, 1, -1); err != nil {
+	what, err := subjectOf(c, p.plugin)
+	if err != nil {
 		return err
 	}
 	return p.withTempDir(func(dir string) error {
 		if p.asksForHelp() {
-			return p.printPluginHelp(c.Context, c.Args().First(), dir)
+			return p.printPluginHelp(c.Context, what.arg, dir)
 		}
-		return p.submitFrom(c, dir)
+		p.plugin = what.args
+		return p.submitFrom(c, what, dir)
 	})
 }
 
 // submitFrom submits; scratch is a folder for what is built.
-func (p *program) submitFrom(c *cli.Context, scratch string) error {
-	if c.NArg() < 2 {
+func (p *program) submitFrom(c *cli.Context, what subject, scratch string) error {
+	if len(what.inputs) == 0 {
 		return next(errs.New(errs.Invalid, "submit: no input was given"), "name files, folders or s3:// URIs after the plugin")
 	}
-	if slices.Contains(c.Args().Tail(), stdin) {
+	if slices.Contains(what.inputs, stdin) {
 		return next(errs.New(errs.Invalid, "submit: a cluster cannot read this process's standard input"), "put it into a file or a bucket, or use mrctl run")
 	}
 	if out := c.String("o"); out == "" || out == stdout {
@@ -61,7 +63,7 @@ func (p *program) submitFrom(c *cli.Context, scratch string) error {
 	}
 	o := &order{}
 	var err error
-	if o.job, err = jobOf(c, c.Args().Tail()); err != nil {
+	if o.job, err = jobOf(c, what); err != nil {
 		return err
 	}
 	o.id = ledger.JobIDFor(o.job)
@@ -76,7 +78,7 @@ func (p *program) submitFrom(c *cli.Context, scratch string) error {
 	if err := p.checkPlaces(c, cl, o, false); err != nil {
 		return err
 	}
-	if o.plugin, err = resolvePlugin(c.Context, c.Args().First(), scratch, p.stderr); err != nil {
+	if o.plugin, err = what.resolve(c.Context, p, scratch); err != nil {
 		return err
 	}
 	err = p.describe(c.Context, cl, o)

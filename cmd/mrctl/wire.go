@@ -9,6 +9,7 @@ import (
 	"github.com/mrctl/mrctl/coordinator/sched"
 	"github.com/mrctl/mrctl/integration/chaos/work"
 	"github.com/mrctl/mrctl/internal/pace"
+	"github.com/mrctl/mrctl/jobs/streaming"
 	"github.com/mrctl/mrctl/worker"
 )
 
@@ -18,6 +19,10 @@ import (
 const ballast = 16 << 20
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == streaming.Verb { // a job of commands, as a worker starts it
+		streaming.Main(os.Args[2:])
+		return
+	}
 	if work.IsPlugin() { // of mrctl chaos, which needs a job and should need no compiler
 		work.Main()
 		return
