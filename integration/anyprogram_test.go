@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -48,12 +49,24 @@ func TestCommandsAsPipes(t *testing.T) {
 			}
 		})
 	}
-	r := mrctl(t, ctx, "run", "--quiet", "--max-attempts", "1", "--map", "echo its last words >&2; exit 7", tree)
+	script := filepath.Join(t.TempDir(), "up.sh")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\ntr a-z A-Z\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := mrctl(t, ctx, "run", "--quiet", "--partitions", "1", "--map", "./up.sh", "--file", script, tree)
+	if want := shell(t, tree, "cat * | tr a-z A-Z | sort"); r.Code != 0 || r.Out != want {
+		t.Errorf("exit %d, %d bytes, want %d\n%s", r.Code, len(r.Out), len(want), r.Err)
+	}
+	r = mrctl(t, ctx, "run", "--quiet", "--max-attempts", "1", "--attempt-timeout", "300ms", "--map", "sleep 1000", tree)
+	if r.Code != 1 || !strings.Contains(r.Err, "--attempt-timeout") {
+		t.Errorf("exit %d\n%s", r.Code, r.Err)
+	}
+	r = mrctl(t, ctx, "run", "--quiet", "--max-attempts", "1", "--map", "echo its last words >&2; exit 7", tree)
 	if r.Code != 1 || !strings.Contains(r.Err, "exit code 7") || !strings.Contains(r.Err, "its last words") {
 		t.Errorf("exit %d\n%s", r.Code, r.Err)
 	}
 	for _, args := range [][]string{
-		{"--map", "cat", "--fold", "mean", tree}, {"--map", "cat"}, {"--map", "cat", tree, "--", "-x"}, {"--map", "cat", "--ok-exit", "x", tree},
+		{"--map", "cat", "--fold", "mean", tree}, {"--map", "cat"}, {"--map", "cat", tree, "--", "-x"}, {"--map", "cat", "--ok-exit", "x", tree}, {"--map", "cat", "--file", "nowhere", tree},
 		{"--map", "cat", "--record-timeout", "1s", tree}, {"--fold", "count", "--reduce", "cat", tree},
 	} {
 		if r := mrctl(t, ctx, append([]string{"run", "--quiet"}, args...)...); r.Code != 2 {

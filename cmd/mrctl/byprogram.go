@@ -18,6 +18,7 @@ func commandFlags() []cli.Flag {
 		&cli.StringFlag{Name: "combine", Usage: "`COMMAND` that makes fewer pairs of sorted pairs before they travel"},
 		&cli.StringFlag{Name: "reduce", Usage: "`COMMAND` that reads the sorted pairs of a partition and writes the result"},
 		&cli.StringFlag{Name: "fold", Usage: "instead of --reduce: count (how often each line comes), or sum, min, max of the values", DefaultText: "none"},
+		&cli.StringSliceFlag{Name: "file", Usage: "a script or other small `FILE` for the folder that commands run in; may be given again"},
 		&cli.StringFlag{Name: "framing", Usage: "lines, or binary (4 bytes of length before each record, key, value and row)", DefaultText: "lines"},
 		&cli.StringFlag{Name: "ok-exit", Usage: "exit `CODES` of commands that are no failure, such as 1 for grep", DefaultText: "0"},
 	}
@@ -35,7 +36,7 @@ type subject struct {
 // subjectOf reads what the call is about. args is what followed "--".
 func subjectOf(c *cli.Context, args []string) (subject, error) {
 	byCommands := false
-	for _, name := range []string{"map", "combine", "reduce", "fold", "framing", "ok-exit"} {
+	for _, name := range []string{"map", "combine", "reduce", "fold", "framing", "ok-exit", "file"} {
 		byCommands = byCommands || c.IsSet(name)
 	}
 	if !byCommands {
@@ -54,8 +55,11 @@ func subjectOf(c *cli.Context, args []string) (subject, error) {
 	}
 	cfg := streaming.Config{Map: c.String("map"), Combine: c.String("combine"), Reduce: c.String("reduce"),
 		Fold: c.String("fold"), Framing: c.String("framing")}
+	var err error
+	if cfg.Files, err = streaming.ReadFiles(c.StringSlice("file")); err != nil {
+		return subject{}, err
+	}
 	if codes := c.String("ok-exit"); codes != "" {
-		var err error
 		if cfg.OKExit, err = streaming.ParseCodes(codes); err != nil {
 			return subject{}, err
 		}

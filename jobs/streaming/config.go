@@ -32,6 +32,7 @@ type Config struct {
 	Fold    string // instead of Combine and Reduce: Count, Sum, Min or Max
 	Framing string // "" is Lines
 	OKExit  []int  // exit codes besides 0 that are no failure
+	Files   []File // in the folder of each command
 	// Columns gives the result as columns (key and value, or line where there is a Reduce); without it a row is the bytes of
 	// a line with its end, for the output format records. A Fold has columns anyway.
 	Columns bool
@@ -54,7 +55,7 @@ func (c Config) Check() error {
 			return errs.New(errs.Invalid, "command %.40q: it has a NUL byte, or more than %d bytes", s, maxCommand)
 		}
 	}
-	return nil
+	return checkFiles(c.Files)
 }
 
 // maxCommand bounds a command, in bytes: it is an argument of a process, and Linux takes 128 KiB.
@@ -78,6 +79,9 @@ func (c Config) Args() []string {
 		codes[i] = strconv.Itoa(n)
 	}
 	add("ok-exit", strings.Join(codes, ","))
+	for _, f := range c.Files {
+		args = append(args, "-file="+f.arg())
+	}
 	if c.Columns {
 		args = append(args, "-columns")
 	}
@@ -92,6 +96,11 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.StringVar(&c.Fold, "fold", "", "count, sum, min or max")
 	fs.StringVar(&c.Framing, "framing", "", "lines or binary")
 	fs.BoolVar(&c.Columns, "columns", false, "the result in columns")
+	fs.Func("file", "a file for the commands, NAME=BASE64", func(s string) error {
+		f, err := fileOf(s)
+		c.Files = append(c.Files, f)
+		return err
+	})
 	fs.Func("ok-exit", "exit codes that are no failure", func(s string) (err error) {
 		c.OKExit, err = ParseCodes(s)
 		return err

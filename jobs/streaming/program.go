@@ -134,8 +134,14 @@ type attempt struct {
 func (p *program) begin(ctx context.Context, id *pluginv1.TaskID, phase string, parts uint32) (*attempt, error) {
 	a := &attempt{program: p, ctx: ctx, id: id, phase: phase, parts: parts, user: map[string]int64{}}
 	var err error
-	a.dir, err = os.MkdirTemp("", fmt.Sprintf("%s-%d.%d-", phase, id.GetTask(), id.GetAttempt()))
-	return a, err
+	if a.dir, err = os.MkdirTemp("", fmt.Sprintf("%s-%d.%d-", phase, id.GetTask(), id.GetAttempt())); err != nil {
+		return nil, err
+	}
+	if err := write(a.dir, p.Files); err != nil {
+		a.end()
+		return nil, err
+	}
+	return a, nil
 }
 
 func (a *attempt) end() { _ = os.RemoveAll(a.dir) } // it lies in the plugin's folder, which goes with it

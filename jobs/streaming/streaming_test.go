@@ -3,8 +3,11 @@ package streaming
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -269,6 +272,39 @@ func TestWorkerFails(t *testing.T) {
 		if !errors.Is(err, broken) {
 			t.Errorf("%s: %v", line, err)
 		}
+	}
+}
+
+// TestFiles: a script that the job brings lies where its commands run, with what it says, however odd.
+func TestFiles(t *testing.T) {
+	script := "#!/bin/sh\ntr a-z A-Z\n"
+	dir := t.TempDir()
+	for name, text := range map[string]string{"up.sh": script, "odd name": "\x00\xff=\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := ReadFiles([]string{filepath.Join(dir, "up.sh"), filepath.Join(dir, "odd name")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Config
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	back.define(fs)
+	if err := fs.Parse(Config{Map: "./up.sh", Reduce: "cat; cat 'odd name'", Files: files}.Args()[1:]); err != nil {
+		t.Fatal(err)
+	}
+	r, err := run(t.Context(), t, back, batches("abc\n", 1), 0)
+	if want := "ABC\n\x00\xff=\n"; err != nil || r.text != want {
+		t.Errorf("%q, want %q (%v)", r.text, want, err)
+	}
+	for _, list := range [][]File{{{Name: "a/b"}}, {{Name: ".."}}, {{Name: "a"}, {Name: "a"}}, {{Name: "a", Data: make([]byte, maxFile+1)}}} {
+		if _, err := (Config{Files: list}).Program(); !errs.Is(err, errs.Invalid) {
+			t.Errorf("%.40v: %v", list, err)
+		}
+	}
+	if _, err := ReadFiles([]string{dir}); !errs.Is(err, errs.Invalid) {
+		t.Errorf("a folder: %v", err)
 	}
 }
 
