@@ -24,7 +24,7 @@ func (p *program) runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
 		Usage:     "run a job here and wait for it",
-		ArgsUsage: "PLUGIN|--map COMMAND INPUT... [-- plugin flags]",
+		ArgsUsage: "PLUGIN INPUT... [-- plugin flags]",
 		Description: `Runs coordinator and worker within this process. PLUGIN is a folder with a Go program, a binary, or sha256:... of
 one in the store. INPUT is a path, a folder (all files below it but those that begin with . or _), a glob, an s3:// URI, or - for
 standard input. The result is printed unless -o names a folder; that one has to be empty or not there yet.

@@ -20,7 +20,7 @@ func (p *program) submitCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "submit",
 		Usage:     "give a job to a cluster and, unless told otherwise, wait for it",
-		ArgsUsage: "PLUGIN|--map COMMAND INPUT... -o URI [-- plugin flags]",
+		ArgsUsage: "PLUGIN INPUT... -o URI [-- plugin flags]",
 		Description: `The job is kept in the cluster's store, so it is done even if no coordinator runs just now, or this machine goes
 away. Paths of this machine are refused unless the store is a folder too, or --shared-fs says that all workers see them.
 

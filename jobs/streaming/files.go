@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/mrctl/mrctl/internal/errs"
 )
@@ -68,10 +69,18 @@ func fileOf(arg string) (File, error) {
 	return File{name, b}, err
 }
 
-// write writes files into the folder of an attempt.
+// write writes files into the folder of an attempt. No process is forked meanwhile: it would hold a file open for writing
+// until it executes its program, and what is open for writing cannot be executed (golang.org/issue/22315).
 func write(dir string, files []File) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	for _, f := range files {
-		if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o700); err != nil {
+		path := filepath.Join(dir, f.Name)
+		err := os.WriteFile(path, f.Data, 0o600)
+		if err == nil {
+			err = os.Chmod(path, 0o700)
+		}
+		if err != nil {
 			return fmt.Errorf("write a file of the job: %w", err)
 		}
 	}

@@ -59,7 +59,6 @@ type mapPort struct {
 	filter  *filter // nil: no command
 	records uint64  // that the worker sent
 	number  uint64  // of the next batch
-	buf     []byte
 }
 
 // filter is a map command and what it wrote.

@@ -199,10 +199,12 @@ func TestCombinesInPieces(t *testing.T) {
 
 // TestMuchThroughSmallPipes: 100 MB go through commands that read and write in their own time, in bounded memory.
 func TestMuchThroughSmallPipes(t *testing.T) {
-	chunk := []byte(strings.Repeat("0123456789abcde\n", 1<<16)) // 1 MiB
-	off := make([]int32, 1<<16+1)
+	const perBatch = 1 << 12
+	line := strings.Repeat("0123456789abcdef", 16)[1:] // 256 bytes with its end
+	chunk := []byte(strings.Repeat(line+"\n", perBatch))
+	off := make([]int32, perBatch+1)
 	for i := range off {
-		off[i] = int32(16 * i)
+		off[i] = int32(256 * i)
 	}
 	left := 100
 	next := func() (*boundary.Input, error) {
@@ -213,7 +215,7 @@ func TestMuchThroughSmallPipes(t *testing.T) {
 		return &boundary.Input{Records: rows.Records{Data: bytes.Clone(chunk), Off: off, Terminated: true}}, nil
 	}
 	r, err := run(t.Context(), t, Config{Map: "cat | cat", Fold: Count}, next, 0)
-	if want := fmt.Sprintf("0123456789abcde|%d", 100<<16); err != nil || r.text != want || r.mapped.GetRecordsIn() != 100<<16 {
+	if want := fmt.Sprintf("%s|%d", line, 100*perBatch); err != nil || r.text != want || r.mapped.GetRecordsIn() != 100*perBatch {
 		t.Errorf("%q, want %q (%d records, %v)", r.text, want, r.mapped.GetRecordsIn(), err)
 	}
 }
