@@ -10,8 +10,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	controlv1 "github.com/mrctl/mrctl/api/control/v1"
+	"github.com/mrctl/mrctl/internal/csv"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/storage/output"
 )
 
 // follow watches a job to its end and shows its progress as the flags ask for it.
@@ -87,20 +89,25 @@ func worked(s *controlv1.JobStatus) bool {
 	return false
 }
 
-// printParts writes the parts of a job that keeps them with itself, in order, and checks each against its record.
+// printParts writes the parts of a job that keeps them with itself, in order, and checks each against its record. The header
+// of csv is written once.
 func printParts(ctx context.Context, w io.Writer, cl *cluster, id string) error {
 	job, err := ledger.ReadJob(ctx, cl.store, id)
 	if err != nil {
 		return err
 	}
-	for _, part := range job.Parts {
+	for i, part := range job.Parts {
+		to := w
+		if i > 0 && output.FormatOf(part.Key).Base() == output.CSV {
+			to = &csv.Headless{W: w}
+		}
 		key := keptPartKey(id, part.Key)
 		body, _, err := cl.store.Open(ctx, key, 0, -1)
 		if err != nil {
 			return fmt.Errorf("print result: %w", err)
 		}
 		sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
-		n, err := io.Copy(io.MultiWriter(w, sum), body)
+		n, err := io.Copy(io.MultiWriter(to, sum), body)
 		_ = body.Close() // it was only read
 		if err != nil {
 			return fmt.Errorf("print %s: %w", key, err)

@@ -17,7 +17,8 @@ func jobFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "`DIR|URI` for the result, a folder that is empty or not there yet; - prints it"},
 		&cli.StringFlag{Name: "input-format", Usage: "lines, files or records:N (N bytes each)", DefaultText: "lines"},
-		&cli.StringFlag{Name: "output-format", Usage: "tsv, arrow (an IPC file a part) or records (the bytes of the last column)", DefaultText: "tsv"},
+		&cli.StringFlag{Name: "output-format", Usage: "tsv, csv, jsonl (an object a line), arrow (an IPC file a part) or records (the bytes of the last column)", DefaultText: "tsv"},
+		&cli.StringFlag{Name: "output-compression", Usage: "none, gzip or zstd, of formats of text: the parts are called part-00000.csv.gz and so on", DefaultText: "none"},
 		&cli.StringFlag{Name: "key-bytes", Usage: "sort by `OFF:LEN`, LEN bytes of each record from byte OFF on, such as 0:10 (with a plugin that is jobs.Identity)", DefaultText: "the whole record"},
 		&cli.StringFlag{Name: "decompress", Usage: "auto (by file name: .gz, .zst) or none", DefaultText: "auto"},
 		&cli.IntFlag{Name: "partitions", Usage: "`N` parts of the result, and reduce tasks", DefaultText: "by the size of the input"},
@@ -60,9 +61,11 @@ func jobOf(c *cli.Context, what subject) (job spec.Job, err error) {
 	if err := dataset.CheckFormat(job.InputFormat); err != nil {
 		return job, err
 	}
-	if err := output.CheckFormat(job.OutputFormat); err != nil {
+	format, err := output.Compressed(output.Format(job.OutputFormat), c.String("output-compression"))
+	if err != nil {
 		return job, err
 	}
+	job.OutputFormat = string(format)
 	if n := job.Nondeterministic; n != "" && n != spec.Rerun && n != spec.Fail {
 		return job, errs.New(errs.Invalid, "--nondeterministic %q: it is %s or %s", n, spec.Rerun, spec.Fail)
 	}
@@ -89,8 +92,13 @@ func jobOf(c *cli.Context, what subject) (job spec.Job, err error) {
 			return job, err
 		}
 	}
-	if job.Output == "" && output.Format(job.OutputFormat) == output.Arrow {
-		return job, next(errs.New(errs.Invalid, "an arrow result is a file for each part and cannot be printed"), "name a folder for it with -o")
+	if job.Output == "" {
+		switch base := format.Base(); {
+		case !base.Text():
+			return job, next(errs.New(errs.Invalid, "a result of format %s is a file for each part and cannot be printed", base), "name a folder for it with -o")
+		case format != "" && format != base:
+			return job, next(errs.New(errs.Invalid, "what is printed is not compressed"), "name a folder with -o, or print it and pipe it through a compressor")
+		}
 	}
 	return job.WithDefaults(), nil
 }

@@ -17,7 +17,6 @@ package output
 import (
 	"fmt"
 
-	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/storage"
 )
 
@@ -30,33 +29,6 @@ const (
 
 // BadName is the key of the records of map task i that were bad, a line of JSON each.
 func BadName(i int) string { return fmt.Sprintf("%smap-%05d.jsonl", badPrefix, i) }
-
-// Format is how rows become bytes.
-type Format string
-
-// The formats.
-const (
-	TSV     Format = "tsv"     // a line a row, columns with tabs between them: see package tsv
-	Arrow   Format = "arrow"   // an Arrow IPC file, with the columns' names and types
-	Records Format = "records" // the bytes of the last column, nothing between them
-)
-
-// CheckFormat says, as an errs.Invalid, what is wrong with the name of an output format. "" is TSV.
-func CheckFormat(name string) error {
-	switch Format(name) {
-	case "", TSV, Arrow, Records:
-		return nil
-	}
-	return errs.New(errs.Invalid, "output format %q is not known; use tsv, arrow or records", name)
-}
-
-// PartName is the key of part i in a format.
-func PartName(i int, f Format) string {
-	if f == "" {
-		f = TSV
-	}
-	return fmt.Sprintf("part-%05d.%s", i, f)
-}
 
 // Staged is a part that has been written and is not visible yet.
 type Staged struct {

@@ -28,7 +28,8 @@ type Part struct {
 	schema *arrow.Schema
 	format formatWriter
 	w      storage.Writer
-	buf    []byte // gathered, not handed to w yet
+	z      compressor // before w; nil: none
+	buf    []byte     // gathered, not handed to z or w yet
 	rows   int64
 	bytes  int64
 	crc    uint32
@@ -47,22 +48,34 @@ type formatWriter interface {
 func NewPart(ctx context.Context, store storage.Store, key string, f Format, schema *arrow.Schema, meta map[string]string) (*Part, error) {
 	p := &Part{key: key, schema: schema}
 	err := CheckFormat(string(f))
-	switch {
-	case err != nil:
-	case f == Records:
-		p.format, err = recordsWriter{p}, checkRecords(schema)
-	case f == Arrow:
-		p.format = &arrowWriter{part: p}
-	default:
-		p.format, err = tsvWriter{p}, tsv.Check(schema)
+	if err == nil {
+		p.format, err = writerOf(p, f.base())
 	}
 	if err != nil {
+		return nil, err
+	}
+	if p.z, err = compressorOf(f, sink{p}); err != nil {
 		return nil, err
 	}
 	if p.w, err = store.Create(ctx, key, meta); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+func writerOf(p *Part, f Format) (formatWriter, error) {
+	switch f {
+	case Records:
+		return recordsWriter{p}, checkRecords(p.schema)
+	case Arrow:
+		return &arrowWriter{part: p}, nil
+	case CSV:
+		return newCSVWriter(p)
+	case JSONL:
+		return newJSONLWriter(p)
+	default:
+		return tsvWriter{p}, tsv.Check(p.schema)
+	}
 }
 
 // Write adds the rows of a batch, which must have the part's columns. It keeps nothing of it.
@@ -88,13 +101,28 @@ func (p *Part) write(b arrow.RecordBatch) error {
 	return nil
 }
 
-// flush hands buf to the store and gives an empty one back.
-func (p *Part) flush(buf []byte) ([]byte, error) {
-	if _, err := p.w.Write(buf); err != nil {
+// sink is where the bytes of a part go, to be counted on their way to the store.
+type sink struct{ p *Part }
+
+func (s sink) Write(b []byte) (int, error) {
+	n, err := s.p.w.Write(b)
+	if err == nil {
+		s.p.crc = crc32.Update(s.p.crc, castagnoli, b)
+		s.p.bytes += int64(len(b))
+	}
+	return n, err
+}
+
+// flush hands buf to the store, or to what compresses it, and gives an empty one back.
+func (p *Part) flush(buf []byte) (_ []byte, err error) {
+	if p.z != nil {
+		_, err = p.z.Write(buf)
+	} else {
+		_, err = sink{p}.Write(buf)
+	}
+	if err != nil {
 		return nil, err
 	}
-	p.crc = crc32.Update(p.crc, castagnoli, buf)
-	p.bytes += int64(len(buf))
 	if cap(buf) > keepAtMost {
 		return nil, nil
 	}
@@ -109,6 +137,9 @@ func (p *Part) Stage(ctx context.Context) (Staged, error) {
 	if p.err == nil && len(p.buf) > 0 {
 		p.buf, p.err = p.flush(p.buf)
 	}
+	if p.err == nil && p.z != nil {
+		p.err = p.z.Close()
+	}
 	if p.err != nil {
 		return Staged{}, errors.Join(p.err, p.w.Abort())
 	}
@@ -122,20 +153,3 @@ func (p *Part) Stage(ctx context.Context) (Staged, error) {
 
 // Abort gives the part up. After Stage it does nothing.
 func (p *Part) Abort() error { return p.w.Abort() }
-
-// tsvWriter writes lines, as package tsv has them.
-type tsvWriter struct{ *Part }
-
-func (w tsvWriter) write(b arrow.RecordBatch) (err error) {
-	rows := tsv.NewRows(b)
-	for at := 0; at < rows.Len(); {
-		if w.buf, at = rows.Append(w.buf, at, flushAt); len(w.buf) >= flushAt {
-			if w.buf, err = w.flush(w.buf); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (tsvWriter) end() error { return nil }
