@@ -17,7 +17,7 @@ func jobFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "`DIR|URI` for the result, a folder that is empty or not there yet; - prints it"},
 		&cli.StringFlag{Name: "input-format", Usage: "lines, files or records:N (N bytes each)", DefaultText: "lines"},
-		&cli.StringFlag{Name: "output-format", Usage: "tsv, csv, jsonl (an object a line), arrow (an IPC file a part) or records (the bytes of the last column)", DefaultText: "tsv"},
+		&cli.StringFlag{Name: "output-format", Usage: "tsv, csv, jsonl (an object a line), parquet, arrow (an IPC file a part) or records (the bytes of the last column)", DefaultText: "tsv"},
 		&cli.StringFlag{Name: "output-compression", Usage: "none, gzip or zstd, of formats of text: the parts are called part-00000.csv.gz and so on", DefaultText: "none"},
 		&cli.StringFlag{Name: "key-bytes", Usage: "sort by `OFF:LEN`, LEN bytes of each record from byte OFF on, such as 0:10 (with a plugin that is jobs.Identity)", DefaultText: "the whole record"},
 		&cli.StringFlag{Name: "decompress", Usage: "auto (by file name: .gz, .zst) or none", DefaultText: "auto"},

@@ -12,8 +12,10 @@ package cells
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -76,6 +78,7 @@ type Column struct {
 	Kind   Kind
 	nulls  arrow.Array // the column, if it has any
 	append func(dst []byte, row int) []byte
+	rows   int
 	off    []int32 // of text i: data[off[i]:off[i+1]]
 	data   []byte
 }
@@ -98,11 +101,38 @@ func (c *Column) Null(row int) bool { return c.nulls != nil && c.nulls.IsNull(ro
 // Bytes is a value of the kind Text or Bytes that is not null, in place.
 func (c *Column) Bytes(row int) []byte { return c.data[c.off[row]:c.off[row+1]] }
 
+// NotUTF8 is the first row of a column of Text that is not UTF-8, -1 if there is none.
+func (c *Column) NotUTF8() int {
+	if c.Kind != Text || len(c.off) == 1 {
+		return -1
+	}
+	end := int(c.off[len(c.off)-1])
+	cut := func(at int32) bool { return int(at) < end && !utf8.RuneStart(c.data[at]) }
+	if utf8.Valid(c.data[c.off[0]:end]) && !slices.ContainsFunc(c.off, cut) {
+		return -1 // all of it is, and no row begins within a character
+	}
+	for row := range len(c.off) - 1 {
+		if !c.Null(row) && !utf8.Valid(c.Bytes(row)) {
+			return row
+		}
+	}
+	return -1
+}
+
+// Size is the bytes of a column's values, with 8 for each that is not Text or Bytes, or has to say where it ends.
+func (c *Column) Size() int64 {
+	n := int64(8 * c.rows)
+	if len(c.off) > 0 {
+		n += int64(c.off[len(c.off)-1] - c.off[0])
+	}
+	return n
+}
+
 // Append appends a value of another kind, not null.
 func (c *Column) Append(dst []byte, row int) []byte { return c.append(dst, row) }
 
 func columnOf(col arrow.Array) Column {
-	c := Column{}
+	c := Column{rows: col.Len()}
 	c.Kind, _ = kindOf(col.DataType())
 	switch a := col.(type) {
 	case *array.Int8:

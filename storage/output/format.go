@@ -16,12 +16,13 @@ const (
 	TSV     Format = "tsv"     // a line a row, columns with tabs between them: see package tsv
 	CSV     Format = "csv"     // the same with commas, after a line of the columns' names: see package csv
 	JSONL   Format = "jsonl"   // a JSON object a row: see package jsonl
+	Parquet Format = "parquet" // a Parquet file, with the columns' names and types, zstd within
 	Arrow   Format = "arrow"   // an Arrow IPC file, with the columns' names and types
 	Records Format = "records" // the bytes of the last column, nothing between them
 )
 
 // known are the formats as they are listed to users.
-const known = "tsv, csv, jsonl, arrow or records"
+const known = "tsv, csv, jsonl, parquet, arrow or records"
 
 // CheckFormat says, as an errs.Invalid, what is wrong with the name of an output format. "" is TSV.
 func CheckFormat(name string) error {
@@ -32,8 +33,8 @@ func CheckFormat(name string) error {
 			break
 		}
 		return nil
-	case Arrow:
-		if f == Arrow {
+	case Parquet, Arrow:
+		if f == f.base() {
 			return nil
 		}
 		return errs.New(errs.Invalid, "output format %q: %s is not compressed from outside; only text is", name, f.base())
@@ -60,7 +61,7 @@ func (f Format) Base() Format {
 }
 
 // Text says that parts of a format may be printed one after the other.
-func (f Format) Text() bool { return f.Base() != Arrow }
+func (f Format) Text() bool { return f.Base() != Arrow && f.Base() != Parquet }
 
 // compressions of text, by the names of flags and by what their files end in.
 var compressions = []struct{ name, suffix string }{{"gzip", ".gz"}, {"zstd", ".zst"}}
@@ -92,7 +93,7 @@ func Compressed(f Format, by string) (Format, error) {
 
 // FormatOf is the format that the name of a file ends in; none: "".
 func FormatOf(name string) Format {
-	for _, base := range []Format{TSV, CSV, JSONL, Arrow, Records} {
+	for _, base := range []Format{TSV, CSV, JSONL, Parquet, Arrow, Records} {
 		for _, suffix := range []string{"", ".gz", ".zst"} {
 			f := base + Format(suffix)
 			if strings.HasSuffix(name, "."+string(f)) && CheckFormat(string(f)) == nil {

@@ -19,7 +19,7 @@ func TestFormats(t *testing.T) {
 			t.Errorf("%s by %s: %q, %v", c.f, c.by, got, err)
 		}
 	}
-	for _, c := range [][2]string{{"csv.gz", "zstd"}, {"csv.gz", "none"}, {"csv", "lz4"}, {"arrow", "gzip"}, {"xml", ""}, {".gz", ""}, {"arrow.zst", ""}, {"csv.gz.gz", ""}} {
+	for _, c := range [][2]string{{"csv.gz", "zstd"}, {"csv.gz", "none"}, {"csv", "lz4"}, {"arrow", "gzip"}, {"parquet.gz", ""}, {"xml", ""}, {".gz", ""}, {"arrow.zst", ""}, {"csv.gz.gz", ""}} {
 		if f, err := Compressed(Format(c[0]), c[1]); !errs.Is(err, errs.Invalid) {
 			t.Errorf("%s by %q: %q, %v", c[0], c[1], f, err)
 		}

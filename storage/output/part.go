@@ -69,6 +69,8 @@ func writerOf(p *Part, f Format) (formatWriter, error) {
 		return recordsWriter{p}, checkRecords(p.schema)
 	case Arrow:
 		return &arrowWriter{part: p}, nil
+	case Parquet:
+		return newParquetWriter(p)
 	case CSV:
 		return newCSVWriter(p)
 	case JSONL:

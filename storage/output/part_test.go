@@ -295,7 +295,7 @@ func BenchmarkPart(b *testing.B) {
 		counts = append(counts, int64(i*i))
 	}
 	batch := table(b, words, counts)
-	for _, f := range []Format{TSV, CSV, JSONL, Arrow, "tsv.gz", "tsv.zst"} {
+	for _, f := range []Format{TSV, CSV, JSONL, Arrow, Parquet, "tsv.gz", "tsv.zst"} {
 		b.Run(string(f), func(b *testing.B) {
 			p, err := NewPart(b.Context(), nowhere{}, "k", f, batch.Schema(), nil)
 			if err != nil {
