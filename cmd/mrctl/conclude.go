@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"time"
 
@@ -101,19 +100,8 @@ func printParts(ctx context.Context, w io.Writer, cl *cluster, id string) error 
 		if i > 0 && output.FormatOf(part.Key).Base() == output.CSV {
 			to = &csv.Headless{W: w}
 		}
-		key := keptPartKey(id, part.Key)
-		body, _, err := cl.store.Open(ctx, key, 0, -1)
-		if err != nil {
+		if err := copyPart(ctx, to, cl, id, part); err != nil {
 			return fmt.Errorf("print result: %w", err)
-		}
-		sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
-		n, err := io.Copy(io.MultiWriter(to, sum), body)
-		_ = body.Close() // it was only read
-		if err != nil {
-			return fmt.Errorf("print %s: %w", key, err)
-		}
-		if n != part.Bytes || sum.Sum32() != part.CRC {
-			return errs.New(errs.Corrupt, "print %s: its %d bytes are not those that were written; what was printed last is wrong", key, n)
 		}
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage/dataset"
-	"github.com/mrctl/mrctl/storage/output"
 )
 
 // stdout is the -o that prints the result.
@@ -19,6 +18,7 @@ func jobFlags() []cli.Flag {
 		&cli.StringFlag{Name: "input-format", Usage: "lines, files or records:N (N bytes each)", DefaultText: "lines"},
 		&cli.StringFlag{Name: "output-format", Usage: "tsv, csv, jsonl (an object a line), parquet, arrow (an IPC file a part) or records (the bytes of the last column)", DefaultText: "tsv"},
 		&cli.StringFlag{Name: "output-compression", Usage: "none, gzip or zstd, of formats of text: the parts are called part-00000.csv.gz and so on", DefaultText: "none"},
+		&cli.BoolFlag{Name: flagSingle, Usage: "one part, in the order of its keys, made by one reduce task; run writes one file where -o names one (report.csv, words.tsv.gz, s3://b/all.parquet), whose format that says"},
 		&cli.StringFlag{Name: "key-bytes", Usage: "sort by `OFF:LEN`, LEN bytes of each record from byte OFF on, such as 0:10 (with a plugin that is jobs.Identity)", DefaultText: "the whole record"},
 		&cli.StringFlag{Name: "decompress", Usage: "auto (by file name: .gz, .zst) or none", DefaultText: "auto"},
 		&cli.IntFlag{Name: "partitions", Usage: "`N` parts of the result, and reduce tasks", DefaultText: "by the size of the input"},
@@ -40,9 +40,7 @@ func jobFlags() []cli.Flag {
 func jobOf(c *cli.Context, what subject) (job spec.Job, err error) {
 	job = spec.Job{
 		InputFormat:      c.String("input-format"),
-		OutputFormat:     c.String("output-format"),
 		Decompress:       c.String("decompress"),
-		Partitions:       c.Int("partitions"),
 		MaxAttempts:      c.Int("max-attempts"),
 		MaxBadRecords:    c.Int64("max-bad-records"),
 		RecordTimeout:    c.Duration("record-timeout"),
@@ -61,11 +59,14 @@ func jobOf(c *cli.Context, what subject) (job spec.Job, err error) {
 	if err := dataset.CheckFormat(job.InputFormat); err != nil {
 		return job, err
 	}
-	format, err := output.Compressed(output.Format(job.OutputFormat), c.String("output-compression"))
+	format, err := formatOf(c)
 	if err != nil {
 		return job, err
 	}
 	job.OutputFormat = string(format)
+	if job.Partitions, err = partitionsOf(c); err != nil {
+		return job, err
+	}
 	if n := job.Nondeterministic; n != "" && n != spec.Rerun && n != spec.Fail {
 		return job, errs.New(errs.Invalid, "--nondeterministic %q: it is %s or %s", n, spec.Rerun, spec.Fail)
 	}

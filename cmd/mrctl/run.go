@@ -32,6 +32,9 @@ standard input. The result is printed unless -o names a folder; that one has to 
   mrctl run ./examples/wordcount README.md
   mrctl run ./examples/wordcount -o counts --partitions 8 --memory 512MiB 'src/**/*.go'
   mrctl run ./examples/loganalysis access.log.gz -- -by status
+  mrctl run ./examples/loganalysis access.log -o report.csv --single -- -by status
+  mrctl run ./examples/loganalysis logs -o report --output-format parquet -- -by status
+  mrctl run ./examples/wordcount --output-format jsonl README.md | head -n 3
   mrctl run ./examples/loganalysis access.log -- --help      the plugin's own flags
   mrctl run ./sort -o sorted --input-format records:100 --output-format records --key-bytes 0:10 data.bin
                                                              records in order of their first 10 bytes
@@ -84,6 +87,10 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, room.leave(!o.placed, p.stderr)) }()
 	if err := p.spoolInput(o, room.scratch); err != nil {
+		return err
+	}
+	to, err := fileOf(c, room.cluster.resolver, &o.job)
+	if err != nil {
 		return err
 	}
 	if err := p.checkPlaces(c, room.cluster, o, true); err != nil {
@@ -141,6 +148,12 @@ func (p *program) runJob(c *cli.Context) (err error) {
 		if err := printParts(c.Context, p.stdout, room.cluster, o.id); err != nil {
 			return err
 		}
+	}
+	if s.Phase == controlv1.JobStatus_PHASE_DONE && to != nil {
+		if err := to.take(c.Context, room.cluster, o.id); err != nil {
+			return err
+		}
+		s.Output = to.uri
 	}
 	return p.conclude(c, room.cluster, s)
 }

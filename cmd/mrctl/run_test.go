@@ -18,6 +18,7 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/storage"
+	"github.com/mrctl/mrctl/storage/output"
 )
 
 // server is a runner made of a function.
@@ -65,7 +66,7 @@ func coordinate(ctx context.Context, cfg coordinatorConfig, end func(*ledger.Job
 			}
 		}
 		for i, text := range texts {
-			key := "part-0000" + string(rune('0'+i)) + ".tsv"
+			key := output.PartName(i, output.Format(j.Spec.OutputFormat))
 			if err := stream(ctx, cfg.Store, keptPartKey(j.ID, key), text); err != nil {
 				return errs.ToStatus(err)
 			}

@@ -61,6 +61,9 @@ func (p *program) submitFrom(c *cli.Context, what subject, scratch string) error
 	if out := c.String("o"); out == "" || out == stdout {
 		return next(errs.New(errs.Invalid, "submit: where does the result go?"), "name a folder or an s3:// URI with -o")
 	}
+	if fileFormat(c) != "" {
+		return next(errs.New(errs.Invalid, "submit: output %s is the name of a file, and a cluster writes folders", c.String("o")), "name a folder, which will hold one part, or use mrctl run --store")
+	}
 	o := &order{}
 	var err error
 	if o.job, err = jobOf(c, what); err != nil {
