@@ -71,12 +71,8 @@ func fileOf(c *cli.Context, r *locate.Resolver, job *spec.Job) (*file, error) {
 		return nil, nil
 	}
 	uri := job.Output
-	at := strings.LastIndexByte(uri, '/')
-	folder := uri[:at]
-	if at == 0 {
-		folder = "/"
-	}
-	f := &file{uri: uri, name: uri[at+1:]}
+	folder, name := folderOf(uri)
+	f := &file{uri: uri, name: name}
 	var err error
 	if f.store, err = r.Output(folder); err != nil {
 		return nil, err
@@ -89,6 +85,12 @@ func fileOf(c *cli.Context, r *locate.Resolver, job *spec.Job) (*file, error) {
 	}
 	job.Output = ""
 	return f, nil
+}
+
+// folderOf cuts the URI of a file, made absolute, behind its folder.
+func folderOf(uri string) (folder, name string) {
+	at := strings.LastIndexByte(uri, '/')
+	return uri[:max(at, 1)], uri[at+1:]
 }
 
 // take copies the part that a job has kept. The file appears whole or not at all.
