@@ -23,6 +23,9 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 )
 
+// JSONKey marks, in a field's metadata, a utf8 column whose text is JSON.
+const JSONKey = "mrctl.json"
+
 // Kind is what a column holds, as far as formats tell values apart.
 type Kind uint8
 

@@ -6,11 +6,12 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/mrctl/mrctl/internal/cells"
 	"github.com/mrctl/mrctl/internal/errs"
 )
 
 // JSONKey marks, in a field's metadata, a utf8 column whose text is compact JSON with sorted keys.
-const JSONKey = "mrctl.json"
+const JSONKey = cells.JSONKey
 
 var jsonMeta = arrow.NewMetadata([]string{JSONKey}, []string{"1"})
 

@@ -6,7 +6,7 @@
 //	timestamp   a string, as package cells has it
 //	binary      a string of base64
 //	utf8        a string; what is not UTF-8 cannot be written, and is an error
-//	nested      JSON, where the column holds the JSON of such values (codec.JSONKey)
+//	nested      JSON, where the column holds the JSON of such values (cells.JSONKey)
 //	null        null
 //
 // Infinities, NaN and bytes are what they are in the JSON of protocol buffers.
@@ -21,7 +21,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/mrctl/mrctl/internal/cells"
-	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/errs"
 )
 
@@ -44,7 +43,7 @@ func New(schema *arrow.Schema) (*Writer, error) {
 		}
 		key := append([]byte(nil), "{,"[min(i, 1)])
 		key = append(AppendString(key, []byte(f.Name)), ':')
-		_, json := f.Metadata.GetValue(codec.JSONKey)
+		_, json := f.Metadata.GetValue(cells.JSONKey)
 		w.names, w.keys, w.json = append(w.names, f.Name), append(w.keys, key), append(w.json, json)
 	}
 	return w, nil
