@@ -100,7 +100,14 @@ func (a *mapAttempt[In, K, V, Out]) mapBatch(in *boundary.Input) (err error) {
 			err = at(in, 0, panicked(recover()))
 		}
 	}()
-	err = a.job.MapBatch(a.ctx, recordBatch(a.about.GetInputKind(), in), a.batch)
+	rec := arrow.RecordBatch(nil)
+	if a.rows == nil {
+		rec = recordBatch(a.about.GetInputKind(), in)
+	} else if rec, err = a.columnsOf(in); err != nil {
+		returned = true
+		return err
+	}
+	err = a.job.MapBatch(a.ctx, rec, a.batch)
 	if err == nil {
 		err = a.e.err
 	} else {

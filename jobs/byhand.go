@@ -59,7 +59,10 @@ func byHand(fs *flag.FlagSet, args []string, stages []Stage, stdin *os.File, std
 // runLocal maps, sorts and reduces.
 func runLocal(ctx context.Context, p boundary.Program, files []string, stdin io.Reader, out io.Writer, stderr io.Writer) error {
 	var pairs []*boundary.Pairs
-	lines := &lineReader{files: files, stdin: stdin}
+	lines, err := newSource(p.Describe(), files, stdin)
+	if err != nil {
+		return err
+	}
 	defer lines.close()
 	mapped, err := p.Map(ctx, &pluginv1.MapStart{Partitions: 1, BadSamples: 3}, boundary.LocalMap{
 		Next: lines.next,

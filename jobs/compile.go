@@ -19,10 +19,11 @@ type program[In, K, V, Out any] struct {
 	about  *pluginv1.Stage
 	keys   *codec.Codec[K]
 	vals   *codec.Codec[V]
-	out    *table[Out] // rows of Out; nil when Reduce is nil
-	pairs  *pairTable  // rows of a key and its value, when Reduce is nil
-	words  bool        // the fold is of 64-bit integers, each value for itself
-	tables *sumTables  // for it
+	rows   *structs[In] // nil where In is no struct
+	out    *table[Out]  // rows of Out; nil when Reduce is nil
+	pairs  *pairTable   // rows of a key and its value, when Reduce is nil
+	words  bool         // the fold is of 64-bit integers, each value for itself
+	tables *sumTables   // for it
 	folds  *foldTables[V]
 	plain  bool // combining is off: jobstest shows that it changes nothing
 }
@@ -62,6 +63,9 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	if err != nil {
 		return fail("In: %w", err)
 	}
+	if p.rows, err = newStructs[In](); err != nil {
+		return fail("In: %w", err)
+	}
 	if p.keys, err = codec.ForKey[K](); err != nil {
 		return fail("K: %w", err)
 	}
@@ -86,13 +90,17 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	p.about = &pluginv1.Stage{
 		Name: j.Name, InputKind: kind, Fold: j.Combine.kind,
 		HasMap: true, HasReduce: reduces, HasPartition: j.Partition != nil,
-		RawLines: j.MapBatch == nil, Identity: identity,
+		RawLines: j.MapBatch == nil && p.rows == nil, Identity: identity,
+	}
+	input := inputSchema(kind)
+	if p.rows != nil {
+		input = arrow.NewSchema(p.rows.codec.Fields(), nil)
 	}
 	for _, s := range []struct {
 		to     *[]byte
 		schema *arrow.Schema
 	}{
-		{&p.about.InputSchema, inputSchema(kind)},
+		{&p.about.InputSchema, input},
 		{&p.about.KeySchema, arrow.NewSchema(keys, nil)},
 		{&p.about.ValueSchema, arrow.NewSchema(vals, nil)},
 		{&p.about.OutputSchema, out},
@@ -122,12 +130,12 @@ func inputKind[In any]() (pluginv1.Stage_InputKind, error) {
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
 		return pluginv1.Stage_INPUT_KIND_BYTES, nil
 	case t.Kind() == reflect.Struct:
-		return 0, fmt.Errorf("%v: rows are not available as input yet: use string or []byte", t)
+		return pluginv1.Stage_INPUT_KIND_ROW, nil
 	}
-	return 0, fmt.Errorf("%v is neither string nor []byte", t)
+	return 0, fmt.Errorf("%v is neither string, []byte nor a struct", t)
 }
 
-// inputSchema is the one column that MapBatch gets.
+// inputSchema is the one column that MapBatch gets of text.
 func inputSchema(kind pluginv1.Stage_InputKind) *arrow.Schema {
 	var t arrow.DataType = arrow.BinaryTypes.String
 	if kind == pluginv1.Stage_INPUT_KIND_BYTES {

@@ -10,9 +10,10 @@ import (
 	"github.com/mrctl/mrctl/internal/rows"
 )
 
-// Job is one map-reduce step. In is an input record: string (a text line, or a file, as the input format says) or
-// []byte. K groups, V is what is grouped, Out is a row of the result. A struct's exported fields are columns, in order,
-// named in snake_case. K is compared by the encoding of its columns, never by ==; it may hold bools, numbers, strings,
+// Job is one map-reduce step. In is an input record: string (a text line, or a file, as the input format says),
+// []byte, or a struct, whose fields are the columns of CSV or the members of JSON objects (see docs/plugins.md). K groups, V is what is grouped, Out is a row of the result. A struct's exported fields are columns, in order,
+// named in
+// snake_case or by a tag, `mr:"name"`. K is compared by the encoding of its columns, never by ==; it may hold bools, numbers, strings,
 // bytes, times, arrays, pointers and structs of those. V may hold slices and maps too.
 type Job[In, K, V, Out any] struct {
 	// Name labels logs and metrics: 1 to 40 of a-z, 0-9 and -.
@@ -22,7 +23,7 @@ type Job[In, K, V, Out any] struct {
 	// attempt dies, ctx ends and emit discards. Map runs in one goroutine per attempt, several attempts at once.
 	Map func(ctx context.Context, rec In, emit func(K, V)) error
 
-	// MapBatch, instead of Map, takes a batch at a time: records as the one column of an Arrow batch.
+	// MapBatch, instead of Map, takes a batch at a time: records as the one column of an Arrow batch, structs as theirs.
 	MapBatch func(ctx context.Context, in arrow.RecordBatch, emit *BatchEmitter) error
 
 	// Inputs, instead of Map, names several inputs with a function each. Not available yet: a job with Inputs is refused.

@@ -8,8 +8,11 @@ import (
 	"reflect"
 	"unsafe"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/rows"
 )
 
@@ -35,6 +38,8 @@ type mapAttempt[In, K, V, Out any] struct {
 	asideN  int                   // bytes of records in aside
 	port    boundary.MapPort
 	goexit  *boundary.Failure
+	builder *codec.Builder // of columns, where MapBatch gets rows
+	arrays  []arrow.Array
 }
 
 // Map runs a map attempt.
@@ -123,7 +128,8 @@ func (p *program[In, K, V, Out]) emitFunc(add func(key string, v V)) func(K, V) 
 
 func (a *mapAttempt[In, K, V, Out]) run(port boundary.MapPort) error {
 	recv := port.Recv
-	if a.batch != nil || a.job.block != nil || a.about.GetInputKind() == pluginv1.Stage_INPUT_KIND_BYTES {
+	if a.batch != nil || a.job.block != nil || a.about.GetInputKind() == pluginv1.Stage_INPUT_KIND_BYTES ||
+		a.rows != nil && !a.rows.codec.Refers() {
 		recv = port.Lend // what Map gets is valid during the call only
 	}
 	for {
@@ -139,6 +145,8 @@ func (a *mapAttempt[In, K, V, Out]) run(port boundary.MapPort) error {
 			err = a.mapBatch(in)
 		case a.job.block != nil:
 			err = a.mapBlock(in)
+		case a.rows != nil:
+			err = a.mapStructs(in)
 		default:
 			err = a.mapRecords(in)
 		}

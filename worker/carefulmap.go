@@ -9,6 +9,7 @@ import (
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/rows"
 	"github.com/mrctl/mrctl/storage/dataset"
@@ -167,6 +168,16 @@ func (m *mapAttempt) open(ctx context.Context, o dataset.Options) (mapside.Recor
 	stage := m.j.stage
 	o.Format, o.MaxRecord, o.Terminated = m.j.spec.InputFormat, m.a.maxRecord(m.j), stage.GetRawLines() || stage.GetIdentity()
 	o.ReadAhead = min(dataset.DefaultReadAhead, m.a.share()/8)
+	if stage.GetInputKind() == pluginv1.Stage_INPUT_KIND_ROW {
+		schema, err := codec.UnmarshalSchema(stage.GetInputSchema())
+		if err != nil {
+			return nil, err
+		}
+		if o.Format, err = dataset.FormatFor(o.Format, true); err != nil {
+			return nil, err
+		}
+		return dataset.OpenRows(ctx, m.a.cfg.Resolver, m.split, o, schema.Fields())
+	}
 	return dataset.Open(ctx, m.a.cfg.Resolver, m.split, o)
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/mrctl/mrctl/internal/errs"
@@ -15,7 +17,10 @@ const stdout = "-"
 func jobFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "`DIR|URI` for the result, a folder that is empty or not there yet; - prints it"},
-		&cli.StringFlag{Name: "input-format", Usage: "lines, files or records:N (N bytes each)", DefaultText: "lines"},
+		&cli.StringFlag{Name: "input-format", Usage: "lines, files (or whole) or records:N (N bytes each); where the job maps structs csv, tsv, jsonl or auto (by file name)", DefaultText: "lines, or auto"},
+		&cli.StringFlag{Name: "csv-delimiter", Usage: "`CHARACTER` between the fields of CSV, or tab", DefaultText: "a comma, in .tsv a tab"},
+		&cli.BoolFlag{Name: "csv-lines", Usage: "no field of the CSV holds a line break: large files are cut"},
+		&cli.BoolFlag{Name: "no-header", Usage: "the CSV has no header: its columns are the struct's, in order"},
 		&cli.StringFlag{Name: "output-format", Usage: "tsv, csv, jsonl (an object a line), parquet, arrow (an IPC file a part) or records (the bytes of the last column)", DefaultText: "tsv"},
 		&cli.StringFlag{Name: "output-compression", Usage: "none, gzip or zstd, of formats of text: the parts are called part-00000.csv.gz and so on", DefaultText: "none"},
 		&cli.BoolFlag{Name: flagSingle, Usage: "one part, in the order of its keys, made by one reduce task; run writes one file where -o names one (report.csv, words.tsv.gz, s3://b/all.parquet), whose format that says"},
@@ -56,6 +61,7 @@ func jobOf(c *cli.Context, what subject) (job spec.Job, err error) {
 	if job.OutputFormat == "" {
 		job.OutputFormat = string(what.format)
 	}
+	job.InputFormat = withDialect(c, job.InputFormat)
 	if err := dataset.CheckFormat(job.InputFormat); err != nil {
 		return job, err
 	}
@@ -102,6 +108,30 @@ func jobOf(c *cli.Context, what subject) (job spec.Job, err error) {
 		}
 	}
 	return job.WithDefaults(), nil
+}
+
+// withDialect adds to an input format what the flags say of CSV.
+func withDialect(c *cli.Context, format string) string {
+	var options []string
+	if d := c.String("csv-delimiter"); d != "" {
+		options = append(options, "delimiter="+d)
+	}
+	if c.Bool("csv-lines") {
+		options = append(options, "lines")
+	}
+	if c.Bool("no-header") {
+		options = append(options, "no-header")
+	}
+	switch {
+	case len(options) == 0:
+		return format
+	case format == "":
+		format = "auto"
+	}
+	if strings.Contains(format, ":") {
+		return format + "," + strings.Join(options, ",")
+	}
+	return format + ":" + strings.Join(options, ",")
 }
 
 // sizeFlag reads a flag that is a number of bytes; one that was not given is 0.

@@ -13,9 +13,11 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/storage/dataset"
 	"github.com/mrctl/mrctl/worker/pluginhost"
 )
 
@@ -62,6 +64,10 @@ func (p *program) describe(ctx context.Context, cl *cluster, o *order) error {
 	}
 	if o.job.Keys != "" && !about.Stages[0].GetIdentity() {
 		return fmt.Errorf("plugin %s: %w", o.plugin.arg, spec.ErrKeysOfIdentity)
+	}
+	ofRows := about.Stages[0].GetInputKind() == pluginv1.Stage_INPUT_KIND_ROW
+	if o.job.InputFormat, err = dataset.FormatFor(o.job.InputFormat, ofRows); err != nil {
+		return fmt.Errorf("plugin %s: %w", o.plugin.arg, err)
 	}
 	if inPlace {
 		o.job.Plugins = map[string]string{here: digest}

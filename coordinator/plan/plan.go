@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage"
@@ -50,7 +51,7 @@ func Build(ctx context.Context, store storage.Store, src dataset.Sources, jobID 
 		return head, err
 	}
 	job = job.WithDefaults()
-	if err := dataset.CheckFormat(job.InputFormat); err != nil {
+	if job.InputFormat, err = dataset.FormatFor(job.InputFormat, ofRows(h.Stage)); err != nil {
 		return Head{}, err
 	}
 	if job.Keys != "" && h.Stage != nil && !h.Stage.GetIdentity() {
@@ -58,6 +59,9 @@ func Build(ctx context.Context, store storage.Store, src dataset.Sources, jobID 
 	}
 	w := &warnings{}
 	objects, total, err := resolve(ctx, src, job, h, w)
+	if err == nil && ofRows(h.Stage) {
+		err = checkColumns(ctx, src, objects, job, h.Stage)
+	}
 	if err != nil {
 		return Head{}, err
 	}
@@ -87,7 +91,7 @@ func resolve(ctx context.Context, src dataset.Sources, job spec.Job, h Hints, w 
 		if err != nil {
 			return nil, 0, err
 		}
-		if job.InputFormat == "files" && o.Size > limit {
+		if (job.InputFormat == "files" || job.InputFormat == "whole") && o.Size > limit {
 			text := fmt.Sprintf("its %d bytes are more than the largest record, %d bytes", o.Size, limit)
 			if job.MaxBadRecords == 0 {
 				return nil, 0, errs.E(errs.Invalid, "input", o.URI, errors.New(text+"; raise max_record or the workers' memory"))
@@ -98,6 +102,18 @@ func resolve(ctx context.Context, src dataset.Sources, job spec.Job, h Hints, w 
 		total += o.Size
 	}
 	return objects, total, nil
+}
+
+// ofRows reports that a stage maps rows, not text.
+func ofRows(s *pluginv1.Stage) bool { return s.GetInputKind() == pluginv1.Stage_INPUT_KIND_ROW }
+
+// checkColumns finds before any work what the inputs do not have of what the job maps.
+func checkColumns(ctx context.Context, src dataset.Sources, objects []dataset.Object, job spec.Job, s *pluginv1.Stage) error {
+	schema, err := codec.UnmarshalSchema(s.GetInputSchema())
+	if err != nil {
+		return err
+	}
+	return dataset.CheckColumns(ctx, src, objects, job.InputFormat, job.Decompress, schema.Fields())
 }
 
 // maxRecord is the largest record a worker will take, in bytes, as spec.Job.MaxRecord says.

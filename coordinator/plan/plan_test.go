@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage"
@@ -159,7 +161,7 @@ func TestBuildRefuses(t *testing.T) {
 		{spec.Job{}, errs.Invalid, "inputs"},
 		{spec.Job{Inputs: []string{dir + "/none"}}, errs.NotFound, dir + "/none"},
 		{spec.Job{Inputs: []string{a, dir + "/*.gz"}}, errs.NotFound, "*.gz"},
-		{spec.Job{Inputs: []string{a}, InputFormat: "csv"}, errs.Invalid, "csv"},
+		{spec.Job{Inputs: []string{a}, InputFormat: "xml"}, errs.Invalid, "xml"},
 		{spec.Job{Inputs: []string{a}, InputFormat: "records:3"}, errs.Invalid, a},
 		{spec.Job{Inputs: []string{a, big}, InputFormat: "files", MaxRecord: 1 << 20}, errs.Invalid, big},
 		{spec.Job{Inputs: []string{big}, SplitSize: 1}, errs.Invalid, "split_size"},
@@ -208,6 +210,33 @@ func TestBuildCrash(t *testing.T) {
 			if !first.Hit() {
 				break
 			}
+		}
+	}
+}
+
+// TestBuildRows: what the header of an input lacks is found before any work.
+func TestBuildRows(t *testing.T) {
+	type row struct{ Name, City string }
+	c, err := codec.For[row]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stage := &pluginv1.Stage{Name: "x", InputKind: pluginv1.Stage_INPUT_KIND_ROW}
+	if stage.InputSchema, err = codec.MarshalSchema(arrow.NewSchema(c.Fields(), nil)); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for text, want := range map[string]string{"name,x,city\n": "", "name,town\n": "no column city"} {
+		name := filepath.Join(dir, "in.csv")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Build(t.Context(), mem.New(), disk{}, "j", spec.Job{Inputs: []string{name}}, Hints{Stage: stage})
+		if (want == "") != (err == nil) || err != nil && (!errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v", text, err)
+		}
+		if _, err := Build(t.Context(), mem.New(), disk{}, "j", spec.Job{Inputs: []string{name}, InputFormat: "lines"}, Hints{Stage: stage}); !errs.Is(err, errs.Invalid) {
+			t.Errorf("rows of lines: %v", err)
 		}
 	}
 }

@@ -329,10 +329,11 @@ func (s *MapStream) remember(r *rows.Records, shared bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.origins = append(s.origins, placed{rows.Records{Off: off, Origins: r.Origins}})
-	for s.kept += 4 * len(r.Off); s.kept > s.keep && s.oldest < len(s.origins)-1; s.oldest++ {
-		s.kept -= 4 * len(s.origins[s.oldest].Off)
-		s.origins[s.oldest].Off = nil
+	s.origins = append(s.origins, placed{rows.Records{Off: off, Origins: r.Origins, Starts: r.Starts}})
+	for s.kept += 4*len(r.Off) + 8*len(r.Starts); s.kept > s.keep && s.oldest < len(s.origins)-1; s.oldest++ {
+		old := &s.origins[s.oldest]
+		s.kept -= 4*len(old.Off) + 8*len(old.Starts)
+		old.Off, old.Starts = nil, nil
 	}
 }
 

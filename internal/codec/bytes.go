@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/mrctl/mrctl/internal/codec/wire"
 	"github.com/mrctl/mrctl/internal/errs"
 )
 
@@ -50,23 +51,7 @@ var rawBytes = &rawFuncs{
 // textOf is b as a string without a copy.
 func textOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// appendEscaped appends s with 00 as 00 FF and the end 00 00.
-func appendEscaped(dst []byte, s string) []byte {
-	for {
-		i := indexZero(s)
-		if i < 0 {
-			dst = append(dst, s...)
-			return append(dst, 0, 0)
-		}
-		dst = append(dst, s[:i]...)
-		dst = append(dst, 0, 0xff)
-		s = s[i+1:]
-	}
-}
-
-func indexZero(s string) int {
-	return bytes.IndexByte(unsafe.Slice(unsafe.StringData(s), len(s)), 0)
-}
+func appendEscaped(dst []byte, s string) []byte { return wire.AppendEscaped(dst, s) }
 
 // takeEscaped reads what appendEscaped wrote. The result points into b unless it holds a 00.
 func takeEscaped(b []byte) (v, rest []byte, err error) {

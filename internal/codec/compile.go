@@ -120,7 +120,11 @@ func (c *compiler) structNode(t reflect.Type) (node, error) {
 			fields = append(fields, n.fields...)
 			continue
 		}
-		fields = append(fields, arrow.Field{Name: snake(f.Name), Type: n.typ, Nullable: n.nullable})
+		column, err := columnOf(f, n)
+		if err != nil {
+			return node{}, err
+		}
+		fields = append(fields, column)
 	}
 	for i, f := range fields {
 		if j := slices.IndexFunc(fields, func(g arrow.Field) bool { return g.Name == f.Name }); j != i {

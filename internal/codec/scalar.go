@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/mrctl/mrctl/internal/codec/wire"
 	"github.com/mrctl/mrctl/internal/errs"
 )
 
@@ -126,20 +127,7 @@ var float32Node = node{
 	},
 }
 
-// orderFloat64 maps f to bits whose unsigned order is the order of floats.
-func orderFloat64(f float64) uint64 {
-	switch {
-	case f == 0:
-		return 1 << 63 // -0 too
-	case f != f:
-		return 0xfff8 << 48
-	}
-	u := math.Float64bits(f)
-	if u>>63 == 1 {
-		return ^u
-	}
-	return u | 1<<63
-}
+func orderFloat64(f float64) uint64 { return wire.OrderFloat64(f) }
 
 func unorderFloat64(u uint64) float64 {
 	if u>>63 == 1 {
@@ -148,19 +136,7 @@ func unorderFloat64(u uint64) float64 {
 	return math.Float64frombits(^u)
 }
 
-func orderFloat32(f float32) uint32 {
-	switch {
-	case f == 0:
-		return 1 << 31
-	case f != f:
-		return 0xffc0 << 16
-	}
-	u := math.Float32bits(f)
-	if u>>31 == 1 {
-		return ^u
-	}
-	return u | 1<<31
-}
+func orderFloat32(f float32) uint32 { return wire.OrderFloat32(f) }
 
 func unorderFloat32(u uint32) float32 {
 	if u>>31 == 1 {
@@ -185,18 +161,5 @@ var timeNode = node{
 	},
 }
 
-var (
-	minTime = time.Unix(0, math.MinInt64)
-	maxTime = time.Unix(0, math.MaxInt64)
-)
-
-// Nanos is a time as it travels: nanoseconds since 1970. What does not fit (before 1677, after 2262) saturates.
-func Nanos(t time.Time) int64 {
-	if t.Before(minTime) {
-		return math.MinInt64
-	}
-	if t.After(maxTime) {
-		return math.MaxInt64
-	}
-	return t.UnixNano()
-}
+// Nanos is a time as it travels, as wire.Nanos has it.
+func Nanos(t time.Time) int64 { return wire.Nanos(t) }

@@ -12,6 +12,9 @@ func (r *Records) Drop(i int) {
 	} else { // there is nothing after it to name
 		r.Origins = slices.DeleteFunc(slices.Clone(r.Origins), func(o Origin) bool { return o.Row >= max(i, 1) })
 	}
+	if len(r.Starts) > 0 {
+		r.Starts = slices.Delete(r.Starts, i, i+1)
+	}
 	from, to := r.Off[i], r.Off[i+1]
 	r.Data = append(r.Data[:from], r.Data[to:]...)
 	r.Off = slices.Delete(r.Off, i, i+1)

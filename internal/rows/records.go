@@ -8,6 +8,8 @@ type Records struct {
 	Data       []byte
 	Terminated bool
 	Origins    []Origin // where rows came from; ascending by Row, the first at row 0
+	// Starts, if there are any, are the bytes of their objects at which rows begin, where the rows are not those bytes.
+	Starts []int64
 }
 
 // Origin says that row Row of a batch, and the rows after it up to the next origin, come from Object. Row r of them
@@ -31,6 +33,9 @@ func (r *Records) Len() int {
 func (r *Records) Where(i int) (object string, offset int64, ok bool) {
 	for j := len(r.Origins) - 1; j >= 0; j-- {
 		if o := r.Origins[j]; o.Row <= i {
+			if len(r.Starts) > i {
+				return o.Object, r.Starts[i], true
+			}
 			return o.Object, o.Offset + int64(r.Off[i]-r.Off[o.Row]) + int64(i-o.Row)*int64(o.Gap), true
 		}
 	}

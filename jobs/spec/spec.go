@@ -44,7 +44,7 @@ type Job struct {
 	Stage []byte `json:"stage"`
 
 	Inputs       []string `json:"inputs"`                 // URIs: absolute paths or s3://bucket/key, globs allowed
-	InputFormat  string   `json:"input_format,omitempty"` // "lines" (default), "files", "records:N"
+	InputFormat  string   `json:"input_format,omitempty"` // see storage/dataset; "": lines, or by name for rows
 	Decompress   string   `json:"decompress,omitempty"`   // "auto" (default, by file name) or "none"
 	Output       string   `json:"output,omitempty"`       // URI of a folder; "" keeps the parts with the job, for -o -
 	OutputFormat string   `json:"output_format,omitempty"`
@@ -79,9 +79,6 @@ var digestRE = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // WithDefaults fills in what was left zero.
 func (j Job) WithDefaults() Job {
-	if j.InputFormat == "" {
-		j.InputFormat = "lines"
-	}
 	if j.Decompress == "" {
 		j.Decompress = "auto"
 	}

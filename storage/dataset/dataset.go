@@ -4,16 +4,15 @@
 // The way through it is Expand (URIs to objects, each pinned by size and version), Plan (objects to splits), PlanWriter
 // and Plans (the plan as it lies in the store), and Open (a split to batches of records).
 //
-// A record is a line ("lines"), an object ("files"), or N bytes ("records:N"). A line belongs to the split that holds
+// A record is a line ("lines"), an object ("files"), N bytes ("records:N"), or a row: a record of CSV ("csv", "tsv") or a
+// JSON object on a line of its own ("jsonl"), or of these what the object's name says ("auto"). OpenRows reads rows. A line belongs to the split that holds
 // its first byte; "\n" ends it and a "\r" before that is dropped. Nothing else is ever changed: not NULs, not bytes
 // that are no UTF-8. Objects named *.gz and *.zst are read decompressed unless that is turned off; they are never cut.
 package dataset
 
 import (
-	"strconv"
 	"strings"
 
-	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/storage"
 )
 
@@ -48,44 +47,6 @@ type Piece struct {
 
 // MaxRecord is the largest record there can be, in bytes: offsets in a batch are 32 bits.
 const MaxRecord = 1 << 30
-
-// kind is how bytes become records.
-type kind uint8
-
-const (
-	lines kind = iota
-	files
-	fixed
-)
-
-// format is a parsed input format.
-type format struct {
-	kind kind
-	size int64 // bytes a record, for fixed
-}
-
-// CheckFormat says, as an errs.Invalid, what is wrong with the name of an input format. "" is "lines".
-func CheckFormat(name string) error {
-	_, err := parseFormat(name)
-	return err
-}
-
-func parseFormat(name string) (format, error) {
-	switch name {
-	case "", "lines":
-		return format{kind: lines}, nil
-	case "files":
-		return format{kind: files}, nil
-	}
-	if n, ok := strings.CutPrefix(name, "records:"); ok {
-		size, err := strconv.ParseInt(n, 10, 64)
-		if err != nil || size < 1 || size > MaxRecord {
-			return format{}, errs.New(errs.Invalid, "input format %q: the record size must be 1 to %d bytes", name, MaxRecord)
-		}
-		return format{kind: fixed, size: size}, nil
-	}
-	return format{}, errs.New(errs.Invalid, "input format %q is not known; use lines, files or records:N", name)
-}
 
 // codecOf names the compression of an object by its name, as decompress ("auto", "none" or "") asks.
 func codecOf(uri, decompress string) string {

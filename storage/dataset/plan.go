@@ -71,6 +71,9 @@ func Plan(objects iter.Seq2[Object, error], o PlanOptions) iter.Seq2[Split, erro
 // cut decides into how many pieces an object goes, and what a piece must be a multiple of, in bytes.
 func cut(obj Object, f format, o PlanOptions) (n, unit int64, err error) {
 	whole := codecOf(obj.URI, o.Decompress) != ""
+	if f, err = f.of(obj.URI); err != nil {
+		return 0, 0, err
+	}
 	switch {
 	case f.kind == files:
 		return 1, 1, nil
@@ -79,6 +82,13 @@ func cut(obj Object, f format, o PlanOptions) (n, unit int64, err error) {
 	case whole:
 		if obj.Size > o.SplitSize && o.Warn != nil {
 			o.Warn(fmt.Sprintf("input %s is compressed and cannot be cut: one task reads all of its %d bytes", obj.URI, obj.Size))
+		}
+		return 1, 1, nil
+	case f.kind == csv && !f.dialect.Lines:
+		// Whether a line break is within quotes shows only from the beginning on.
+		if obj.Size > o.SplitSize && o.Warn != nil {
+			o.Warn(fmt.Sprintf("input %s is CSV, whose quoted fields may hold line breaks, and is not cut: one task reads all of its %d bytes; "+
+				"if no field holds one, --csv-lines has it cut", obj.URI, obj.Size))
 		}
 		return 1, 1, nil
 	case f.kind == fixed:

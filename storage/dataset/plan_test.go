@@ -63,7 +63,7 @@ func TestPlanPacksNoMoreThanABound(t *testing.T) {
 }
 
 func TestPlanRefuses(t *testing.T) {
-	for _, o := range []PlanOptions{{SplitSize: 0}, {SplitSize: 1, Format: "csv"}, {SplitSize: 1, Format: "records:0"}, {SplitSize: 1, Format: "records:3"}} {
+	for _, o := range []PlanOptions{{SplitSize: 0}, {SplitSize: 1, Format: "xml"}, {SplitSize: 1, Format: "records:0"}, {SplitSize: 1, Format: "records:3"}} {
 		objects := func(yield func(Object, error) bool) { yield(Object{URI: "mem://b/x", Size: 10}, nil) }
 		for _, err := range Plan(objects, o) {
 			if !errs.Is(err, errs.Invalid) {

@@ -1,0 +1,319 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/rows"
+	"github.com/mrctl/mrctl/internal/typed"
+)
+
+// headBytes is how far into an object a header may begin its last line.
+const headBytes = 64 << 10
+
+// RowReader reads the records of a split of CSV or JSON lines as encoded rows (see internal/codec). It stands on a Reader
+// of lines, so that what cuts objects into splits is one rule: the line belongs to the split its first byte is in. CSV is
+// only cut where that is known to be right (see Plan). It is not safe for concurrent use, Read excepted.
+type RowReader struct {
+	*input
+	src  Sources
+	opt  Options
+	form format
+	cols *typed.Columns
+
+	parser typed.Parser
+	object string // that parser is in; "": none
+	at     int64  // where rest begins in it
+	rest   []byte // of it, not parsed yet
+	own    []byte // the memory of rest where that is of several batches
+
+	lent *rows.Records // the batch that rest is of
+	next int           // of its origins
+
+	out     *rows.Records // being filled; nil: none
+	row     []byte        // encoded, and of no batch yet
+	rowAt   int64
+	pending bool // row waits
+	spare   []*rows.Records
+	err     error
+}
+
+// input is the reader of lines.
+type input struct{ r *Reader }
+
+// Read is Reader.Read, Close is Reader.Close.
+func (i *input) Read() int64  { return i.r.Read() }
+func (i *input) Close() error { return i.r.Close() }
+
+// OpenRows is Open for rows of these columns. Options.Terminated has no effect.
+func OpenRows(ctx context.Context, src Sources, split Split, opt Options, columns []arrow.Field) (*RowReader, error) {
+	form, err := parseFormat(opt.Format)
+	if err == nil && !form.typed() {
+		err = errs.New(errs.Invalid, "input format %q gives no rows", opt.Format)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &RowReader{src: src, opt: opt, form: form}
+	if r.cols, err = typed.New(columns); err != nil {
+		return nil, errs.E(errs.Invalid, "columns of the input", "", err)
+	}
+	if r.opt.Buffer == nil {
+		r.opt.Buffer = func(n int) *rows.Records { return &rows.Records{Data: make([]byte, 0, n)} }
+	}
+	if r.opt.Batch == 0 {
+		r.opt.Batch = DefaultBatch
+	}
+	if r.opt.MaxRecord == 0 {
+		r.opt.MaxRecord = DefaultMaxRecord
+	}
+	opt.Format, opt.Terminated, opt.Buffer = "lines", true, r.buffer
+	in, err := Open(ctx, src, split, opt)
+	if err != nil {
+		return nil, err
+	}
+	r.input = &input{in}
+	return r, nil
+}
+
+// buffer is memory for lines, used before if it can be.
+func (r *RowReader) buffer(n int) *rows.Records {
+	for len(r.spare) > 0 {
+		b := r.spare[len(r.spare)-1]
+		r.spare = r.spare[:len(r.spare)-1]
+		if cap(b.Data) >= n {
+			return b
+		}
+	}
+	return &rows.Records{Data: make([]byte, 0, n), Off: make([]int32, 0, n/shortLine+2)}
+}
+
+// shortLine is the bytes of a line that a batch has an offset for.
+const shortLine = 8
+
+// Next gives the next batch of rows, as Reader.Next does.
+func (r *RowReader) Next(ctx context.Context) (*rows.Records, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	for r.err = r.fill(ctx); r.err == nil || r.err == io.EOF; r.err = r.fill(ctx) {
+		if r.out != nil && r.out.Len() > 0 && (r.pending || r.err == io.EOF) {
+			out := r.out
+			r.out = nil
+			return out, nil
+		}
+		if r.err == io.EOF {
+			break
+		}
+	}
+	return nil, r.err
+}
+
+// fill parses until a row is to go into another batch, or there is no more.
+func (r *RowReader) fill(ctx context.Context) error {
+	for {
+		if r.pending {
+			if fits, err := r.put(); err != nil || !fits {
+				return err
+			}
+			r.pending = false
+		}
+		if len(r.rest) > 0 {
+			parsed, err := r.parse(false)
+			if err != nil {
+				return err
+			}
+			if parsed {
+				continue
+			}
+		}
+		if err := r.more(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// put adds the row that waits to the batch. fits is false where the batch is to be handed over first.
+func (r *RowReader) put() (fits bool, err error) {
+	if r.out == nil {
+		if r.out = r.opt.Buffer(max(r.opt.Batch, len(r.row))); r.out == nil {
+			return false, errs.E(errs.Canceled, "read input", r.object, errNoBuffer)
+		}
+		r.out.Data, r.out.Terminated = r.out.Data[:0], false
+		r.out.Origins, r.out.Starts = nil, make([]int64, 0, 1024)
+	}
+	o := r.out
+	bounded := cap(o.Off) >= 2
+	if len(o.Data)+len(r.row) > cap(o.Data) || bounded && len(o.Off) == cap(o.Off) {
+		if o.Len() > 0 {
+			return false, nil
+		}
+		r.out = nil // a row larger than any before
+		return r.put()
+	}
+	if o.Len() == 0 {
+		o.Off = append(o.Off[:0], 0)
+	}
+	if n := len(o.Origins); n == 0 || o.Origins[n-1].Object != r.object {
+		o.Origins = append(o.Origins, rows.Origin{Row: o.Len(), Object: r.object, Offset: r.rowAt})
+	}
+	o.Data = append(o.Data, r.row...)
+	o.Off = append(o.Off, int32(len(o.Data)))
+	o.Starts = append(o.Starts, r.rowAt)
+	return true, nil
+}
+
+// parse takes one record off rest. It reports false where more of the object is needed for it.
+func (r *RowReader) parse(final bool) (bool, error) {
+	row, n, ok, err := r.parser.Next(r.row[:0], r.rest, final)
+	if n == 0 && err == nil {
+		if int64(len(r.rest)) > r.opt.MaxRecord {
+			return false, r.wrong(fmt.Errorf("longer than the largest record, %d bytes: is a quote not closed?", r.opt.MaxRecord))
+		}
+		return false, nil
+	}
+	r.row, r.rowAt, r.pending = row, r.at, ok
+	if err != nil {
+		var fatal *typed.Fatal
+		if bad := r.wrong(err); r.opt.OnBad == nil || errors.As(err, &fatal) {
+			return false, bad
+		}
+		r.opt.OnBad(r.object, r.at, err)
+	}
+	r.at += int64(n)
+	r.rest = r.rest[n:]
+	return true, nil
+}
+
+func (r *RowReader) wrong(err error) error {
+	return errs.E(errs.Invalid, "input", r.object, fmt.Errorf("at byte %d: %w", r.at, err))
+}
+
+// more goes on to the next lines of the object, or to the next object.
+func (r *RowReader) more(ctx context.Context) error {
+	if r.lent != nil && r.next == len(r.lent.Origins) {
+		if len(r.rest) > 0 {
+			r.keep(nil)
+		}
+		r.spare = append(r.spare, &rows.Records{Data: r.lent.Data[:0], Off: r.lent.Off[:0]})
+		r.lent = nil
+	}
+	if r.lent == nil {
+		b, err := r.r.Next(ctx)
+		if err == io.EOF && len(r.rest) > 0 {
+			_, err = r.parse(true)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		r.lent, r.next = b, 0
+	}
+	o, end := r.lent.Origins[r.next], r.lent.Len()
+	if r.next+1 < len(r.lent.Origins) {
+		end = r.lent.Origins[r.next+1].Row
+	}
+	data := r.lent.Data[r.lent.Off[o.Row]:r.lent.Off[end]]
+	if o.Object == r.object && o.Offset == r.at+int64(len(r.rest)) {
+		if r.next++; len(r.rest) > 0 {
+			r.keep(data)
+		} else {
+			r.rest = data
+		}
+		return nil
+	}
+	if len(r.rest) > 0 { // the object has ended, or a line too long was left out of it
+		_, err := r.parse(true)
+		return err
+	}
+	r.next++
+	return r.enter(ctx, o, data)
+}
+
+// keep moves what is left to memory that stays, with data after it.
+func (r *RowReader) keep(data []byte) {
+	r.own = append(append(r.own[:0], r.rest...), data...)
+	r.rest = r.own
+}
+
+// enter begins with what follows an origin.
+func (r *RowReader) enter(ctx context.Context, o rows.Origin, data []byte) (err error) {
+	again := r.object == o.Object
+	r.object, r.at, r.rest = o.Object, o.Offset, data
+	if again {
+		return nil
+	}
+	form, err := r.form.of(o.Object)
+	switch {
+	case err != nil:
+	case form.kind == jsonl:
+		r.parser = r.cols.JSON()
+	case o.Offset == 0 || form.bare:
+		r.parser, err = r.cols.CSV(form.dialect, !form.bare)
+	default:
+		i := slices.IndexFunc(r.r.pieces, func(p Piece) bool { return p.URI == o.Object })
+		r.parser, err = within(ctx, r.src, r.r.pieces[i], form, r.cols)
+	}
+	if err != nil {
+		err = errs.E(errs.Invalid, "input", o.Object, err)
+	}
+	return err
+}
+
+// within reads the header of an object and gives the parser of what follows it.
+func within(ctx context.Context, src Sources, p Piece, form format, cols *typed.Columns) (_ typed.Parser, err error) {
+	if p.Off, p.Len = 0, p.Size; p.Codec == "" {
+		p.Len = min(p.Size, headBytes)
+	}
+	r, err := Open(ctx, src, Split{Pieces: []Piece{p}, Bytes: p.Len}, Options{Terminated: true, Batch: headBytes, ReadAhead: 2 * headBytes})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	var head []byte
+	b, err := r.Next(ctx)
+	if err == nil {
+		head = b.Data
+	} else if err != io.EOF {
+		return nil, err
+	}
+	return cols.Within(form.dialect, head)
+}
+
+// mostHeads bounds the objects whose headers are read before any work.
+const mostHeads = 16
+
+// CheckColumns says, as an errs.Invalid that names the object, why rows of these columns cannot be read of some objects:
+// what the columns are, and what the headers of the first few objects of CSV say.
+func CheckColumns(ctx context.Context, src Sources, objects []Object, name, decompress string, columns []arrow.Field) error {
+	form, err := parseFormat(name)
+	if err != nil || !form.typed() {
+		return err
+	}
+	cols, err := typed.New(columns)
+	if err != nil {
+		return errs.E(errs.Invalid, "columns of the input", "", err)
+	}
+	heads := 0
+	for _, o := range objects {
+		f, err := form.of(o.URI)
+		if err == nil && f.kind == csv {
+			err = cols.ErrNested()
+			if err == nil && !f.bare && o.Size > 0 && heads < mostHeads {
+				heads++
+				p := Piece{URI: o.URI, Size: o.Size, Version: o.Version, Codec: codecOf(o.URI, decompress)}
+				_, err = within(ctx, src, p, f, cols)
+			}
+		}
+		if err != nil {
+			return errs.E(errs.Invalid, "input", o.URI, err)
+		}
+	}
+	return nil
+}
