@@ -3,7 +3,6 @@ package coordinator
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -197,21 +196,6 @@ func (l *leader) tidy(ctx context.Context, j *job) error {
 	}
 	all = append(all, output.Release(ctx, out, rec.ID))
 	return errors.Join(all...)
-}
-
-// saveHistory keeps what happened beside the job's records. It is for people: its loss is logged, not retried.
-func (l *leader) saveHistory(ctx context.Context, j *job) {
-	happened, _ := j.log.After(0)
-	body, err := json.Marshal(happened)
-	if err == nil {
-		err = errs.Contain(func() error {
-			_, err := l.srv.cfg.Store.PutIf(ctx, ledger.HistoryKey(string(j.id)), body, "")
-			return err
-		})
-	}
-	if err != nil && !alreadyThere(err) {
-		l.log.Warn("history not kept", zap.String("job", string(j.id)), zap.Error(err))
-	}
 }
 
 // finish tells the scheduler that the end of a job is durable. Called in the loop only.

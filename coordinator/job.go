@@ -37,6 +37,7 @@ type job struct {
 	awaitUntil time.Time
 	// blocked are the steps that have to be tried again, and why.
 	blocked map[string]string
+	keeping keeping
 	// cancelled is why the job is to end before it was admitted; empty: it is not.
 	cancelled string
 }

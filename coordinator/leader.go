@@ -138,6 +138,7 @@ func (l *leader) loop(ctx context.Context) {
 		case <-silence.C:
 			l.turn(l.checkSilence)
 			l.turn(l.checkSolitude)
+			l.turn(l.keepEvents)
 		}
 	}
 }

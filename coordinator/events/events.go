@@ -3,20 +3,17 @@
 package events
 
 import (
+	"strings"
 	"sync"
-	"time"
+
+	"github.com/mrctl/mrctl/internal/ledger"
 )
 
 // Event is one decision. Seq counts from 1 within a job and a leadership.
-type Event struct {
-	Seq     uint64    `json:"seq"`
-	Time    time.Time `json:"time"`
-	Kind    string    `json:"kind"`
-	Task    string    `json:"task,omitempty"` // "map/17"; empty for the job as a whole
-	Attempt int32     `json:"attempt,omitempty"`
-	Worker  string    `json:"worker,omitempty"`
-	Text    string    `json:"text,omitempty"`
-}
+type Event = ledger.Event
+
+// MaxText is the longest text of an event that is kept, in bytes; of longer ones the beginning is.
+const MaxText = 16 << 10
 
 // MaxKept is how many events of a job are kept; older ones are dropped and counted.
 const MaxKept = 20_000
@@ -35,6 +32,7 @@ func (l *Log) Add(e Event) {
 	defer l.mu.Unlock()
 	l.next++
 	e.Seq = l.next
+	e.Text = strings.ToValidUTF8(e.Text[:min(len(e.Text), MaxText)], "")
 	if len(l.events) >= MaxKept {
 		l.events = append(l.events[:0], l.events[MaxKept/10:]...)
 	}

@@ -8,6 +8,7 @@
 //	jobs/<id>/plan/...                                     create-once: its splits (see storage/dataset)
 //	jobs/<id>/t/<stage>-<map|reduce>/<gen>/<n>             create-once: the winning attempt of a task
 //	jobs/<id>/logs/<stage>-<map|reduce>-<n>.<attempt>      what an attempt wrote to standard error
+//	jobs/<id>/events/<epoch>-<seq>                         create-once: what happened, as far as a leader had come
 //	jobs/<id>/history                                      create-once: what happened, for people
 //	jobs/<id>/swept                                        create-once: nothing staged is left of it (see coordinator/gc)
 //	ended/<id>                                             create-once: the index of jobs that are over
