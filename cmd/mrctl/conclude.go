@@ -44,11 +44,11 @@ func (p *program) conclude(c *cli.Context, cl *cluster, s *controlv1.JobStatus) 
 			fmt.Fprintf(p.stderr, "done: %s, took %s\n", text, tookCell(s, time.Now()))
 		}
 	}
-	hint := "mrctl logs " + s.Id
+	hint := "mrctl diagnose " + s.Id
 	if uri := c.String(flagStore); uri != "" {
 		hint += " --store " + uri
 	}
-	return jobError(s, hint+" shows what its attempts wrote")
+	return jobError(s, hint+" says why, and what to do")
 }
 
 // jobError is the error of a job that has ended, nil if it did what was asked. A job that was refused before any of its

@@ -199,7 +199,7 @@ func TestRunFails(t *testing.T) {
 		{"user code", func(j *ledger.Job) []string {
 			j.Phase, j.Error, j.ErrorKind, j.Maps = ledger.Failed, "map/0: in.txt at byte 0: panic: oh\nstack", errs.UserCode, 1
 			return []string{}
-		}, 1, "map/0: in.txt at byte 0: panic: oh\nstack\nnext: mrctl logs "},
+		}, 1, "map/0: in.txt at byte 0: panic: oh\nstack\nnext: mrctl diagnose "},
 		{"refused", func(j *ledger.Job) []string {
 			j.Phase, j.Error, j.ErrorKind = ledger.Failed, "output s3://b/out: it is not empty", errs.Conflict
 			return []string{}

@@ -72,6 +72,9 @@ func printStatus(w io.Writer, s *controlv1.JobStatus, now time.Time) error {
 	if s.Blocked != "" {
 		line("blocked", "%s; it is tried again until it succeeds", s.Blocked)
 	}
+	if s.Phase == controlv1.JobStatus_PHASE_FAILED || s.Blocked != "" {
+		line("next", "mrctl diagnose %s says why, and what to do", s.Id)
+	}
 	for _, warning := range s.Warnings {
 		line("warning", "%s", warning)
 	}

@@ -51,7 +51,7 @@ func TestVerbsAskTheLeader(t *testing.T) {
 	wants(t, 0, "", "done: 8 rows in 2 parts", "watch", done.Id, "--store", dir)
 	wants(t, 0, `{"result":{`, "", "watch", done.Id, "--store", dir, "--json")
 	wants(t, 0, "", "", "watch", done.Id, "--store", dir, "-q")
-	wants(t, 1, "", "next: mrctl logs "+broken.Id, "watch", broken.Id, "--store", dir)
+	wants(t, 1, "", "next: mrctl diagnose "+broken.Id, "watch", broken.Id, "--store", dir)
 	wants(t, 0, "==> map/3.1 <==\npanic: oh\n", "", "logs", broken.Id, "--store", dir)
 	wants(t, 0, "w1", "", "workers", "--store", dir)
 	wants(t, 0, `"slots":2`, "", "workers", "--store", dir, "--json")
