@@ -34,7 +34,7 @@ type Cluster struct {
 	Coordinators, Workers []*Proc
 }
 
-// Start starts everything and waits until a leader has all the workers.
+// Start starts everything and waits until a leader has all the workers; without coordinators it waits for nothing.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
 	if o.LeaseTTL == 0 {
 		o.LeaseTTL = 3 * time.Second
@@ -46,22 +46,32 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 		o.Memory = "256MiB"
 	}
 	c := &Cluster{Options: o}
-	for i := range o.Coordinators {
-		p, err := c.spawn(fmt.Sprintf("coordinator-%d", i), "serve", "coordinator", "--store", o.Store, "--lease-ttl", o.LeaseTTL.String())
-		if err != nil {
+	for range o.Coordinators {
+		if _, err := c.AddCoordinator(); err != nil {
 			return c, errors.Join(err, c.Stop())
 		}
-		c.Coordinators = append(c.Coordinators, p)
 	}
 	for range o.Workers {
 		if _, err := c.AddWorker(); err != nil {
 			return c, errors.Join(err, c.Stop())
 		}
 	}
+	if o.Coordinators == 0 {
+		return c, nil
+	}
 	if err := c.WaitWorkers(ctx, o.Workers); err != nil {
 		return c, errors.Join(err, c.Stop())
 	}
 	return c, nil
+}
+
+// AddCoordinator starts one more coordinator.
+func (c *Cluster) AddCoordinator() (*Proc, error) {
+	p, err := c.spawn(fmt.Sprintf("coordinator-%d", len(c.Coordinators)), "serve", "coordinator", "--store", c.Store, "--lease-ttl", c.LeaseTTL.String())
+	if err == nil {
+		c.Coordinators = append(c.Coordinators, p)
+	}
+	return p, err
 }
 
 // AddWorker starts one more worker.

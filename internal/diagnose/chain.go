@@ -91,7 +91,11 @@ func evidenceOf(f Facts, kind string) []string {
 func lines(events []ledger.Event) (list []string) {
 	for i, e := range events {
 		if i < mostEvidence-1 || i == len(events)-1 {
-			list = append(list, line(e))
+			text := line(e)
+			if i > 0 { // the first says it at length
+				text, _, _ = strings.Cut(text, "\n")
+			}
+			list = append(list, text)
 		} else if i == mostEvidence-1 {
 			list = append(list, fmt.Sprintf("(%d more)", len(events)-mostEvidence))
 		}

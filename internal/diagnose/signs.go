@@ -33,6 +33,8 @@ var signs = []known{
 
 	{id: "partition-range", says: [][]string{{"Partition gave", "not in [0,"}},
 		cause: "the job's Partition function gives numbers that are no partitions", action: "have it return 0 to n-1; a negative hash modulo n is negative"},
+	{id: "record-too-large", says: [][]string{{"longer than the largest record"}},
+		cause: "a record is larger than --max-record", action: "raise --max-record (and --memory), or mend the input: often line ends are missing"},
 	{id: "bad-records", says: [][]string{{"bad records,", "are allowed"}, {"more bad records than --max-bad-records"}},
 		cause: "more records are bad than --max-bad-records allows", action: "mend the record it names, or allow more with --max-bad-records N"},
 	{id: "plugin-slow-record", says: [][]string{{"did not come back from a record"}},
@@ -64,8 +66,6 @@ var signs = []known{
 		cause: "an input was removed after the job was planned, or this worker does not see it", action: "put it back and submit the job again; inputs on local paths have to be at the same path on every worker"},
 	{id: "input-changed", says: [][]string{{"the input changed while the job ran"}},
 		cause: "an input was changed after the job was planned", action: "submit the job again once nobody writes to its inputs"},
-	{id: "record-too-large", says: [][]string{{"longer than the largest record"}},
-		cause: "a record is larger than --max-record", action: "raise --max-record (and --memory), or mend the input: often line ends are missing"},
 	{id: "input-missing", says: [][]string{{"there is no such file, folder or object"}},
 		cause: "an input is not there", action: "check its name, and that the workers see it"},
 

@@ -98,7 +98,8 @@ func workerless(f Facts) *Finding {
 	case len(f.Workers) == 0:
 		x := &Finding{ID: "no-workers", Cause: "no worker is registered, so no task can run", Evidence: lossesOf(f), Action: start}
 		if len(x.Evidence) > 0 {
-			x.Cause = "all workers are gone, so no task can run"
+			x.ID, x.Cause = "workers-lost", "all workers are gone, so no task can run"
+			x.Action = "look at the machines they ran on (their log, dmesg: was memory short?), then " + start
 		}
 		return x
 	case states["ready"] > 0:

@@ -73,7 +73,7 @@ func (t *tail) bytes() []byte {
 // that is there, else the end.
 func (t *tail) last(n int) string {
 	b := t.bytes()
-	for _, begin := range []string{"\npanic: ", "\nfatal error: "} {
+	for _, begin := range []string{"\npanic: ", "\nfatal error: ", "\nSIG"} {
 		if i := bytes.LastIndex(append([]byte("\n"), b...), []byte(begin)); i >= 0 {
 			b = b[i:]
 			return string(bytes.TrimSpace(b[:min(len(b), n)]))

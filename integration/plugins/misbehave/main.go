@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -15,7 +16,7 @@ import (
 )
 
 var (
-	how = flag.String("how", "", "panic, exit, segv, memory, error, bad, hang or spin: what happens at a line that contains -at; any: as its next word says")
+	how = flag.String("how", "", "panic, exit, segv, memory, error, bad, hang, spin or worker (kill it): what happens at a line that contains -at; any: as its next word says")
 	at  = flag.String("at", "BOOM", "the text that sets it off")
 )
 
@@ -48,6 +49,9 @@ func split(ctx context.Context, line string, emit func(string, int64)) error {
 			for {
 				spins.Add(1)
 			}
+		case "worker":
+			_ = syscall.Kill(os.Getppid(), syscall.SIGKILL)
+			select {}
 		case "error":
 			return errors.New("told to fail")
 		case "bad":
@@ -66,5 +70,9 @@ func main() {
 	if os.Getenv("MRCTL_MISBEHAVE_START") == "never" || strings.HasSuffix(os.Args[0], "-never") {
 		select {}
 	}
-	jobs.Main(jobs.Job[string, string, int64, jobs.Pair[string, int64]]{Name: "misbehave", Map: split, Combine: jobs.Sum[int64]()})
+	job := jobs.Job[string, string, int64, jobs.Pair[string, int64]]{Name: "misbehave", Map: split, Combine: jobs.Sum[int64]()}
+	if slices.Contains(os.Args, "astray") { // -how astray: keys go to a partition that is none
+		job.Partition = func(_ string, n int) int { return n }
+	}
+	jobs.Main(job)
 }
