@@ -200,6 +200,7 @@ func (l *leader) lose(s *session, reason string) {
 		return
 	}
 	s.over = true
+	reason += "; last heard of at " + s.beat.UTC().Format("15:04:05.000")
 	s.close(errs.New(errs.Unavailable, "lost: %s", reason))
 	delete(l.sessions, s.id)
 	l.solitude.since = time.Now()

@@ -145,18 +145,20 @@ func (r *runner) Wait(context.Context) error {
 	return err
 }
 
-// ending says how a process ended, for its author, and whether that was by a signal.
+// ending says how a process ended and what it had used, for its author, and whether that was by a signal.
 func ending(s *os.ProcessState) (how string, signal bool) {
 	ws, ok := s.Sys().(syscall.WaitStatus)
 	switch {
 	case !ok:
-		return s.String(), false
+		how = s.String()
 	case ws.Signaled() && ws.Signal() == syscall.SIGKILL:
-		return "it was killed (signal 9), as the kernel does when memory runs out", true
+		how, signal = "it was killed (signal 9), as the kernel does when memory runs out", true
 	case ws.Signaled():
-		return fmt.Sprintf("it was ended by signal %d (%s)", int(ws.Signal()), ws.Signal()), true
+		how, signal = fmt.Sprintf("it was ended by signal %d (%s)", int(ws.Signal()), ws.Signal()), true
+	default:
+		how = fmt.Sprintf("it exited with status %d", ws.ExitStatus())
 	}
-	return fmt.Sprintf("it exited with status %d", ws.ExitStatus()), false
+	return how + usage(s), signal
 }
 
 // Kill kills the process and all it started.
