@@ -81,26 +81,19 @@ func runEnded(id string) bool {
 
 // How much is asked for, and how long.
 const (
-	askingFor = 3 * time.Second // whoever leads
-	mostLogs  = 20              // logs of attempts
-	mostWords = 4 << 10         // bytes of each
+	recordIn  = 8 * time.Second  // the job's record; a store that is away would be asked for ever
+	restIn    = 30 * time.Second // history and logs, which may be many
+	askingFor = 3 * time.Second  // whoever leads
+	mostLogs  = 20               // logs of attempts
+	mostWords = 4 << 10          // bytes of each
 )
 
 // facts gathers what can be known of a job. Only what cannot be done without is an error: its record.
 func (cl *cluster) facts(ctx context.Context, id string, f *diagnose.Facts) (err error) {
-	if f.Job, err = ledger.ReadJob(ctx, cl.store, id); err != nil {
+	if f.Job, err = cl.record(ctx, id); err != nil {
 		return err
 	}
-	f.Events, _ = ledger.ReadHistory(ctx, cl.store, id) // what there is
-	if task, _, _ := strings.Cut(f.Job.Cause, "."); f.Job.Phase != ledger.Done {
-		for log, err := range ledger.Logs(ctx, cl.store, id, task) {
-			if err != nil || len(f.Logs) == mostLogs {
-				break
-			}
-			log.Text = log.Text[:min(len(log.Text), mostWords)]
-			f.Logs = append(f.Logs, log)
-		}
-	}
+	cl.past(ctx, id, f)
 	if f.Job.Phase.Ended() {
 		return nil
 	}
@@ -113,6 +106,33 @@ func (cl *cluster) facts(ctx context.Context, id string, f *diagnose.Facts) (err
 		return askFacts(ctx, client, id, f)
 	})
 	return nil
+}
+
+// record reads a job's record, unless the store does not answer in time.
+func (cl *cluster) record(ctx context.Context, id string) (ledger.Job, error) {
+	ctx, cancel := context.WithTimeout(ctx, recordIn)
+	defer cancel()
+	j, err := ledger.ReadJob(ctx, cl.store, id)
+	if err != nil && ctx.Err() != nil {
+		err = errs.New(errs.Unavailable, "store %s: it has not answered within %v: %w", cl.uri, recordIn, err)
+	}
+	return j, err
+}
+
+// past reads what lies in the store of a job's past: what there is, and as much as comes in time.
+func (cl *cluster) past(ctx context.Context, id string, f *diagnose.Facts) {
+	ctx, cancel := context.WithTimeout(ctx, restIn)
+	defer cancel()
+	f.Events, _ = ledger.ReadHistory(ctx, cl.store, id) // as said
+	if task, _, _ := strings.Cut(f.Job.Cause, "."); f.Job.Phase != ledger.Done {
+		for log, err := range ledger.Logs(ctx, cl.store, id, task) {
+			if err != nil || len(f.Logs) == mostLogs {
+				break
+			}
+			log.Text = log.Text[:min(len(log.Text), mostWords)]
+			f.Logs = append(f.Logs, log)
+		}
+	}
 }
 
 // askFacts takes what only the leader knows: the workers, what it is blocked by, and what happened since it last wrote
