@@ -82,10 +82,8 @@ func runEnded(id string) bool {
 // How much is asked for, and how long.
 const (
 	recordIn  = 8 * time.Second  // the job's record; a store that is away would be asked for ever
-	restIn    = 30 * time.Second // history and logs, which may be many
+	restIn    = 30 * time.Second // the history, which may be long
 	askingFor = 3 * time.Second  // whoever leads
-	mostLogs  = 20               // logs of attempts
-	mostWords = 4 << 10          // bytes of each
 )
 
 // facts gathers what can be known of a job. Only what cannot be done without is an error: its record.
@@ -124,15 +122,6 @@ func (cl *cluster) past(ctx context.Context, id string, f *diagnose.Facts) {
 	ctx, cancel := context.WithTimeout(ctx, restIn)
 	defer cancel()
 	f.Events, _ = ledger.ReadHistory(ctx, cl.store, id) // as said
-	if task, _, _ := strings.Cut(f.Job.Cause, "."); f.Job.Phase != ledger.Done {
-		for log, err := range ledger.Logs(ctx, cl.store, id, task) {
-			if err != nil || len(f.Logs) == mostLogs {
-				break
-			}
-			log.Text = log.Text[:min(len(log.Text), mostWords)]
-			f.Logs = append(f.Logs, log)
-		}
-	}
 }
 
 // askFacts takes what only the leader knows: the workers, what it is blocked by, and what happened since it last wrote

@@ -17,7 +17,6 @@ type Facts struct {
 	Refuse error          // why the store could not be read; nothing below is known then
 	Job    ledger.Job     // its record
 	Events []ledger.Event // its history, oldest first
-	Logs   []ledger.Log   // what attempts left behind
 	// Blocked is what the leader tries again and again.
 	Blocked string
 	// Leader is who leads by the lease; "" is nobody. Silent says why he does not answer; nil: he does, and so Workers is known.
