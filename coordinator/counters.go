@@ -18,7 +18,7 @@ import (
 // loop only.
 func (j *job) mapCounters() (sum map[string]int64, known bool) {
 	sum, known = map[string]int64{}, true
-	for i := range j.head.Maps {
+	for i := range j.maps() {
 		if t := j.tallyOf(int32(i)); t != nil {
 			addTally(sum, "map", t)
 		} else {

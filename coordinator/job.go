@@ -22,6 +22,8 @@ type job struct {
 	chain    *records.Chain
 	log      events.Log
 	head     dataset.Head
+	extents  []dataset.Extent // of the map tasks, tails included: as the record has them
+	cutting  *int32           // the map task of which a tail is being recorded
 	admitted bool
 	over     bool
 	// tallies are the counts of each finished map attempt, by task and attempt; only the attempt that a reduce consumed
@@ -55,7 +57,7 @@ func newJob(chain *records.Chain) *job {
 		id: sched.JobID(rec.ID), chain: chain,
 		tallies: map[sched.AttemptID]*sessionv1.Tally{}, winners: map[int32]ledger.TaskRecord{},
 		done: map[sched.TaskID]uint64{}, running: map[sched.AttemptID]progress{},
-		holders: newHolders(rec), settled: make(chan struct{}),
+		holders: newHolders(rec), settled: make(chan struct{}), extents: dataset.Extents(rec.Maps, rec.Tails),
 	}
 }
 
@@ -113,9 +115,9 @@ func (l *leader) status(j *job) *controlv1.JobStatus {
 			m.RecordsDone += p.records
 		} else {
 			r.RecordsDone += p.records
-			if int(p.runs) < j.head.Maps { // it still fetches
+			if int(p.runs) < j.maps() { // it still fetches
 				r.RunsFetched += uint64(p.runs)
-				r.RunsWanted += uint64(j.head.Maps)
+				r.RunsWanted += uint64(j.maps())
 			}
 		}
 	}

@@ -161,6 +161,8 @@ func (l *leader) carryOut(effect sched.Effect) {
 		l.start(e)
 	case sched.Feed:
 		l.feed(e)
+	case sched.Yield:
+		l.yield(e)
 	case sched.Stop:
 		if s := l.sessions[e.Worker]; s != nil {
 			if j := l.jobs[e.ID.Job]; j != nil && !j.over {

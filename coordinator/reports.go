@@ -51,6 +51,10 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 		return // not acknowledged: it comes again when the job has been loaded
 	}
 	l.handling = j.id
+	if r.Outcome == sessionv1.Report_OUTCOME_DONE && id.Phase == sched.Map && !j.fits(id, placeFrom(r.End)) {
+		l.misfit(s, j, r, ack)
+		return
+	}
 	delete(j.running, id)
 	switch r.Outcome {
 	case sessionv1.Report_OUTCOME_DONE:

@@ -63,8 +63,9 @@ func (s *session) close(reason error) {
 	s.once.Do(func() { s.reason = reason; close(s.closed) })
 }
 
-// join is the scheduler's event for this worker, with what it has of the jobs that live accepts.
-func (s *session) join(live func(sched.JobID) bool) sched.Join {
+// join is the scheduler's event for this worker, with what it has of the jobs that live accepts, but for outputs that do not
+// count.
+func (s *session) join(live func(sched.JobID) bool, counts func(*sessionv1.Held) bool) sched.Join {
 	e := sched.Join{Worker: s.id, Slots: int(s.reg.Slots)}
 	for _, id := range s.reg.Running {
 		if a := attemptOf(id); live(a.Job) {
@@ -72,7 +73,7 @@ func (s *session) join(live func(sched.JobID) bool) sched.Join {
 		}
 	}
 	for _, h := range s.reg.Held {
-		if a := attemptOf(h.Id); live(a.Job) {
+		if a := attemptOf(h.Id); live(a.Job) && counts(h) {
 			e.Held = append(e.Held, sched.MapOutput{ID: a, Digest: digest(h.Digest)})
 		}
 	}
@@ -151,8 +152,15 @@ func (l *leader) register(s *session) {
 		zap.Int("running", len(s.reg.Running)), zap.Int("held", len(s.reg.Held)))
 	s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Welcome{Welcome: &sessionv1.Welcome{
 		HeartbeatNanos: int64(l.srv.cfg.Heartbeat), Coordinator: l.srv.cfg.Lease.Holder}}})
+	counts := func(h *sessionv1.Held) bool {
+		id := attemptOf(h.Id)
+		j := l.jobs[id.Job]
+		return j != nil && j.fits(id, placeFrom(h.End))
+	}
 	for _, h := range s.reg.Held {
-		l.keepTally(attemptOf(h.Id), h.Tally)
+		if counts(h) {
+			l.keepTally(attemptOf(h.Id), h.Tally)
+		}
 	}
 	l.holdAll(s)
 	// What belongs to no live job is forgotten. What belongs to one that is still being loaded the scheduler keeps until
@@ -169,7 +177,7 @@ func (l *leader) register(s *session) {
 			s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Release{Release: &sessionv1.Release{Job: id}}})
 		}
 	}
-	l.step(s.join(func(id sched.JobID) bool { j := l.jobs[id]; return j != nil && !j.over }))
+	l.step(s.join(func(id sched.JobID) bool { j := l.jobs[id]; return j != nil && !j.over }, counts))
 }
 
 // disconnected starts the grace of a worker whose stream broke: it may come back. Called in the loop only.

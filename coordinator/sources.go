@@ -49,7 +49,7 @@ func (l *leader) start(e sched.Start) {
 		p.add(int32(task), src)
 	}
 	l.order(s, j, &sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Start{Start: &sessionv1.Start{
-		Id: wireID(e.ID), Sources: p.list, Maps: uint32(j.head.Maps)}}})
+		Id: wireID(e.ID), Sources: p.list, Maps: uint32(j.maps()), Extent: j.extentOf(e.ID)}}})
 }
 
 // feed tells a reduce that runs of inputs it did not know of. Called in the loop only.
@@ -63,5 +63,5 @@ func (l *leader) feed(e sched.Feed) {
 		p.add(src.Map, src.Source)
 	}
 	l.order(s, j, &sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_AddSources{AddSources: &sessionv1.AddSources{
-		Id: wireID(e.ID), Sources: p.list, Gone: p.gone}}})
+		Id: wireID(e.ID), Sources: p.list, Gone: p.gone, Maps: uint32(j.maps())}}})
 }

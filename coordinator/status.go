@@ -20,7 +20,7 @@ func recordStatus(r ledger.Job) *controlv1.JobStatus {
 	for _, p := range r.Parts {
 		st.Parts = append(st.Parts, &controlv1.Part{Key: p.Key, Rows: uint64(p.Rows), Bytes: uint64(p.Bytes)})
 	}
-	for name, n := range map[string]int{"map": r.Maps, "reduce": r.Reduces} {
+	for name, n := range map[string]int{"map": r.MapTasks(), "reduce": r.Reduces} {
 		s := &controlv1.StageStatus{Name: name, Tasks: uint32(n)}
 		if r.Phase == ledger.Done {
 			s.Done = s.Tasks

@@ -88,13 +88,16 @@ func (l *leader) read(ctx context.Context, j *job) error {
 	if head.Maps != rec.Maps || head.Partitions != rec.Reduces {
 		return errs.New(errs.Corrupt, "the plan has %d map tasks and %d partitions, the job's record %d and %d", head.Maps, head.Partitions, rec.Maps, rec.Reduces)
 	}
+	if dataset.Extents(rec.Maps, rec.Tails) == nil && rec.MapTasks() > 0 {
+		return errs.New(errs.Corrupt, "tails %v of %d map tasks", rec.Tails, rec.Maps)
+	}
 	winners := map[int32]ledger.TaskRecord{}
 	for tr, err := range ledger.Tasks(ctx, l.srv.cfg.Store, rec.ID, 0, ledger.Reduce, rec.Gen) {
 		if err != nil {
 			return err
 		}
-		if tr.Task >= rec.Reduces || len(tr.Inputs) != rec.Maps || tr.Part == nil {
-			return errs.New(errs.Corrupt, "%s: %d inputs of %d, for task %d of %d", tr.Key(), len(tr.Inputs), rec.Maps, tr.Task, rec.Reduces)
+		if tr.Task >= rec.Reduces || len(tr.Inputs) != rec.MapTasks() || tr.Part == nil {
+			return errs.New(errs.Corrupt, "%s: %d inputs of %d, for task %d of %d", tr.Key(), len(tr.Inputs), rec.MapTasks(), tr.Task, rec.Reduces)
 		}
 		winners[int32(tr.Task)] = tr
 	}
@@ -110,11 +113,12 @@ func (l *leader) read(ctx context.Context, j *job) error {
 func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskRecord, stored ...ledger.StoredRun) {
 	rec := j.chain.Job()
 	l.handling = j.id
-	j.head, j.winners, j.admitted = head, winners, true
+	j.head, j.winners, j.admitted, j.extents = head, winners, true, dataset.Extents(head.Maps, rec.Tails)
 	e := sched.Admit{
-		Job: j.id, Priority: rec.Spec.Priority, Maps: head.Maps, Reduces: head.Partitions, Gen: rec.Gen,
+		Job: j.id, Priority: rec.Spec.Priority, Maps: j.maps(), Reduces: head.Partitions, Gen: rec.Gen,
 		Strict: rec.Spec.Nondeterministic == spec.Fail, Redone: rec.Redone, Published: rec.Published,
 		MaxAttempts: rec.Spec.MaxAttempts, NoBackup: rec.Spec.NoBackup, Finished: map[sched.TaskID]sched.Consumed{},
+		Tails:        rec.Claims == 1 && rec.Gen == 0,
 		FirstAttempt: int32(max(rec.Claims-1, 0) * ledger.AttemptsPerLeader),
 	}
 	for i, tr := range winners {
@@ -122,6 +126,9 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 	}
 	for _, r := range stored {
 		id := sched.AttemptID{TaskID: sched.TaskID{Job: j.id, Phase: sched.Map, Index: int32(r.Task)}, Attempt: r.Attempt}
+		if !j.fits(id, r.End) {
+			continue
+		}
 		e.Stored = append(e.Stored, sched.MapOutput{ID: id, Digest: digestOf(r.Digest)})
 		l.keepTally(id, tallyIn(r.Tally))
 	}
@@ -133,7 +140,7 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 	}
 	j.awaitUntil = time.Now().Add(2*l.srv.cfg.Heartbeat + 5*time.Second)
 	e.AwaitUntil = j.awaitUntil
-	j.log.Add(events.Event{Time: time.Now(), Kind: "admitted", Text: fmt.Sprintf("%d map tasks, %d partitions, %d bytes; %d finished already", head.Maps, head.Partitions, head.Bytes, len(winners))})
+	j.log.Add(events.Event{Time: time.Now(), Kind: "admitted", Text: fmt.Sprintf("%d map tasks, %d partitions, %d bytes; %d finished already", j.maps(), head.Partitions, head.Bytes, len(winners))})
 	l.step(e)
 	l.settle(j)
 	if j.cancelled != "" {

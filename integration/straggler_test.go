@@ -31,7 +31,7 @@ func TestSlowWorker(t *testing.T) {
 	}
 	ctx := deadline(t, 4*time.Minute)
 	dir := t.TempDir()
-	tree := evenTree(t, splits, 1000*stops)
+	tree := evenTree(t, splits, 1000*stops, evenLine)
 	c, err := cluster.Start(ctx, cluster.Options{
 		Binary: binary(t), Dir: t.TempDir(), Store: filepath.Join(dir, "store"), Coordinators: 1, Workers: workers, Memory: "64MiB"})
 	if err != nil {
@@ -109,18 +109,18 @@ func count(events []cluster.Event, kind string) (n int) {
 	return n
 }
 
-// evenLine is the bytes of a line of evenTree.
+// evenLine is the bytes of a line of TestSlowWorker.
 const evenLine = 40
 
-// evenTree writes files of the same size.
-func evenTree(t *testing.T, files, lines int) string {
+// evenTree writes files of the same size, with lines of so many bytes.
+func evenTree(t *testing.T, files, lines, width int) string {
 	t.Helper()
 	dir := t.TempDir()
 	for i := range files {
 		var b []byte
 		for j := range lines {
 			line := fmt.Sprintf("f%03d w%05d w%05d", i, j, i*j%977)
-			b = fmt.Appendf(b, "%-*s\n", evenLine-1, line)
+			b = fmt.Appendf(b, "%-*s\n", width-1, line)
 		}
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%03d.txt", i)), b, 0o600); err != nil {
 			t.Fatal(err)

@@ -29,6 +29,7 @@ type attempt struct {
 	released bool
 
 	records, bytes, total, rows atomic.Int64 // progress; total is of bytes, rows of records
+	yield                       atomic.Bool  // of a map: the leader wants it to end where it is
 	// through, of a map in a plugin, says how many of the records sent to it are done; nil: all are.
 	through atomic.Pointer[func() uint64]
 }
@@ -82,7 +83,11 @@ func (a *Agent) addSources(order *sessionv1.AddSources) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if at := a.attempts[keyOf(order.Id)]; at != nil {
-		if err := at.sources.Add(order.Sources, order.Gone); err != nil {
+		err := at.sources.Grow(int(order.Maps))
+		if err == nil {
+			err = at.sources.Add(order.Sources, order.Gone)
+		}
+		if err != nil {
 			at.stop(err)
 		}
 	}
@@ -114,7 +119,7 @@ func (a *Agent) ended(at *attempt, r *sessionv1.Report, run string) {
 		a.reports[k] = r
 	}
 	if run != "" && !at.released {
-		a.held[k] = &heldRun{path: run, wire: &sessionv1.Held{Id: at.id, Digest: r.Digest, Tally: r.Tally}, stored: r.Stored}
+		a.held[k] = &heldRun{path: run, wire: &sessionv1.Held{Id: at.id, Digest: r.Digest, Tally: r.Tally, End: r.End}, stored: r.Stored}
 	}
 	a.mu.Unlock()
 	a.log.Debug("attempt ended", zap.String("attempt", name(at.id)), zap.String("outcome", r.Outcome.String()),
@@ -145,7 +150,7 @@ func (a *Agent) execute(ctx context.Context, at *attempt) (*sessionv1.Report, st
 			out, err = a.runReduce(ctx, at, j)
 		}
 	}
-	r := &sessionv1.Report{Id: at.id, Tally: out.tally, Digest: out.digest, LostRace: out.lostRace, Stored: out.stored}
+	r := &sessionv1.Report{Id: at.id, Tally: out.tally, Digest: out.digest, LostRace: out.lostRace, Stored: out.stored, End: out.end}
 	if r.Tally != nil {
 		r.Tally.Nanos = int64(time.Since(at.began))
 	}
@@ -167,7 +172,8 @@ type outcome struct {
 	digest   []byte
 	run      string
 	lostRace bool
-	stored   bool // the run lies in the store
+	stored   bool             // the run lies in the store
+	end      *sessionv1.Place // of a map: where its extent ends; nil: where the split does
 }
 
 // finalError is one that every attempt of the task would meet.

@@ -52,7 +52,7 @@ const mostHunts = 8
 
 // runMap runs a map attempt. Its run stays in the job's scratch until the job is released.
 func (a *Agent) runMap(ctx context.Context, at *attempt, j *job) (outcome, error) {
-	split, err := a.plans.Split(ctx, j.id, int(at.id.Task))
+	split, err := a.extent(ctx, at.order)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -56,7 +56,7 @@ func (at *attempt) keepTime(ctx context.Context, limit time.Duration) (context.C
 
 // working says that the attempt has all it needs.
 func (at *attempt) working() bool {
-	return at.id.Phase == sessionv1.AttemptID_PHASE_MAP || at.sources.Landed() == int(at.order.Maps)
+	return at.id.Phase == sessionv1.AttemptID_PHASE_MAP || at.sources.Whole()
 }
 
 func (at *attempt) overtime(limit time.Duration) error {

@@ -61,7 +61,7 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 			}
 			return m.stream, err
 		},
-		Log: a.log, Progress: m.progress,
+		Log: a.log, Progress: m.progress, Yield: at.yield.Load,
 	}
 	var letters *deadLetters
 	if j.spec.MaxBadRecords > 0 {
@@ -79,9 +79,9 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{tally: res.Tally}, err
 	}
-	out := outcome{tally: res.Tally, digest: res.Digest[:], run: res.RunPath}
+	out := outcome{tally: res.Tally, digest: res.Digest[:], run: res.RunPath, end: m.end(res.End)}
 	if j.spec.Shuffle == spec.ShuffleStore && res.RunPath != "" {
-		if err := a.storeRun(ctx, &sessionv1.Held{Id: at.id, Digest: out.digest, Tally: out.tally}, out.run); err != nil {
+		if err := a.storeRun(ctx, &sessionv1.Held{Id: at.id, Digest: out.digest, Tally: out.tally, End: out.end}, out.run); err != nil {
 			return outcome{tally: res.Tally}, err
 		}
 		out.stored = true

@@ -157,6 +157,8 @@ func (a *Agent) receive(stream sessionv1.SessionService_AttachClient) error {
 			a.addSources(k.AddSources)
 		case *sessionv1.AttachResponse_Stop:
 			a.stop(k.Stop)
+		case *sessionv1.AttachResponse_Yield:
+			a.yield(k.Yield)
 		case *sessionv1.AttachResponse_Release:
 			a.release(k.Release.Job)
 		case *sessionv1.AttachResponse_Ack:

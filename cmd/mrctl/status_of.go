@@ -23,7 +23,7 @@ func statusOf(j ledger.Job) *controlv1.JobStatus {
 	for _, p := range j.Parts {
 		s.Parts = append(s.Parts, &controlv1.Part{Key: p.Key, Rows: uint64(p.Rows), Bytes: uint64(p.Bytes)})
 	}
-	for name, tasks := range map[string]int{"map": j.Maps, "reduce": j.Reduces} {
+	for name, tasks := range map[string]int{"map": j.MapTasks(), "reduce": j.Reduces} {
 		if tasks > 0 {
 			st := &controlv1.StageStatus{Name: name, Tasks: uint32(tasks)}
 			if j.Phase == ledger.Done {

@@ -79,6 +79,8 @@ type Admit struct {
 	MaxAttempts   int
 	NoBackup      bool // slow attempts get no rivals
 	Gen           int32
+	// Tails says that tails may be cut off the job's slow maps: no leader but this one has had the job, and it shuffles.
+	Tails bool
 	// Finished are the tasks with a winning record under Gen (reduces, and maps of map-only jobs).
 	Finished map[TaskID]Consumed
 	// Stored are the outputs of maps that lie in the store.
@@ -148,6 +150,15 @@ type Fail struct {
 	At      []WorkerID
 }
 
+// Tail says that the part of a map's input that an attempt of it did not read is now so many new map tasks of the job. From
+// now on other outputs of the map do not count: the driver drops them. The Done of the attempt may follow.
+type Tail struct {
+	Job     JobID
+	Of      int32
+	Attempt int32
+	Tasks   int
+}
+
 // Stopped ends an attempt that was told to stop.
 type Stopped struct {
 	ID     AttemptID
@@ -186,6 +197,7 @@ func (Drain) event()        {}
 func (Progress) event()     {}
 func (Done) event()         {}
 func (Fail) event()         {}
+func (Tail) event()         {}
 func (Stopped) event()      {}
 func (Cancel) event()       {}
 func (Committed) event()    {}
@@ -233,6 +245,13 @@ type Stop struct {
 	Reason string
 }
 
+// Yield asks a slow map attempt to end where it is and to leave the rest to others. If it does, what it reports does not fit
+// its task: the driver asks Divide, and if it may, makes the cut durable and says so by Tail, else Fail.
+type Yield struct {
+	Worker WorkerID
+	ID     AttemptID
+}
+
 // Commit asks for the job's output to be published: every task has its winner and their inputs are consistent.
 type Commit struct{ Job JobID }
 
@@ -269,6 +288,7 @@ type Note struct {
 func (Start) effect()   {}
 func (Feed) effect()    {}
 func (Stop) effect()    {}
+func (Yield) effect()   {}
 func (Commit) effect()  {}
 func (Redo) effect()    {}
 func (End) effect()     {}

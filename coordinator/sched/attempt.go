@@ -14,6 +14,7 @@ type attempt struct {
 	moved    node[*attempt] // in Scheduler.silent while running and not hungry
 	pace     pace           // how fast it works, for backup.go
 	landed   int32          // of a reduce: map tasks whose runs it says it holds
+	asked    bool           // to leave its tail to others: see tail.go
 	isHungry bool           // see early.go; only judge writes it
 	hunger   node[*attempt] // in Scheduler.hungry while it is, on an active worker
 	yields   *timer         // set while the slot that it was to give up is waited for

@@ -295,6 +295,7 @@ func (s *Scheduler) rival(slow straggler, w *worker) {
 	s.touch(j)
 	s.order(a)
 	s.noteAttempt(j, NoteAttemptStarted, a, "backup of attempt %d on worker %s; slot %d of %d", t.current.id.Attempt, t.current.worker.id, w.busy(), w.slots)
+	s.ask(slow.attempt)
 }
 
 func seconds(s float64) string {

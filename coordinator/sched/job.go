@@ -44,6 +44,8 @@ type job struct {
 	backups  int       // rivals its attempts have had
 	speeds   [2]speeds // of its finished attempts, by phase
 
+	tails int // map tasks that may still be added by cutting; see tail.go
+
 	await      map[WorkerID]bool // not joined yet
 	awaitUntil time.Time
 	pending    *timer     // the end of the wait, or of the patience with attempts that do not stop
@@ -123,7 +125,10 @@ func (s *Scheduler) admit(e Admit) {
 	if j.maxAttempts <= 0 {
 		j.maxAttempts = defaultMaxAttempts
 	}
-	j.tasks[Map], j.tasks[Reduce] = make([]task, max(0, e.Maps)), make([]task, max(0, e.Reduces))
+	if e.Tails && e.Reduces > 0 && e.Gen == 0 {
+		j.tails = maxTails
+	}
+	j.tasks[Map], j.tasks[Reduce] = make([]task, max(0, e.Maps), max(0, e.Maps)+j.tails), make([]task, max(0, e.Reduces))
 	j.inputs = make([]*vector, len(j.tasks[Reduce]))
 	j.earlyAt = s.cfg.earlyAt(len(j.tasks[Map]))
 	for p := range j.tasks {

@@ -22,6 +22,7 @@ const (
 	NoteAttemptLost     = "attempt-lost"
 	NoteAttemptStalled  = "attempt-stalled"
 	NoteAttemptSlow     = "attempt-slow" // it gets a rival, and the numbers of that decision
+	NoteTaskCut         = "task-cut"     // the unread tail of a slow map became tasks of their own
 	NoteAttemptStopping = "attempt-stopping"
 	NoteAttemptStopped  = "attempt-stopped"
 	NoteAttemptYielded  = "attempt-yielded"  // a reduce that waited for runs gave its slot to a task that could go on

@@ -32,6 +32,8 @@ func (s *Scheduler) Step(now time.Time, e Event) []Effect {
 		s.done(e)
 	case Fail:
 		s.fail(e)
+	case Tail:
+		s.tail(e)
 	case Stopped:
 		s.stopped(e)
 	case Cancel:

@@ -13,6 +13,7 @@ type task struct {
 	state taskState
 	again bool // has been queued before: waits in job.again, not under the cursor
 	kept  bool // counted in job.kept
+	once  bool // has been done, or was said to be
 
 	next       int32 // the number of the next attempt
 	failures   int32 // attempts that failed
@@ -80,6 +81,7 @@ func (s *Scheduler) won(t *task, attempt int32, worker WorkerID, consumed *Consu
 // markDone marks a task done and stops the attempts it may still have.
 func (s *Scheduler) markDone(t *task) {
 	s.setTask(t, taskDone)
+	t.once = true
 	t.losses, t.setbacks = 0, 0
 	t.struck, t.guilty = nil, false
 	s.stopTask(t, "the task is done")

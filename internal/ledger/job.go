@@ -9,6 +9,7 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage"
+	"github.com/mrctl/mrctl/storage/dataset"
 )
 
 // JobV is the format of the job record that this program reads and writes.
@@ -33,8 +34,9 @@ type Job struct {
 	Crash string `json:"crash,omitempty"`
 
 	Phase        Phase            `json:"phase"`
-	Gen          int32            `json:"gen"` // task records of this generation count, others do not; only grows
-	Maps         int              `json:"maps,omitempty"`
+	Gen          int32            `json:"gen"`             // task records of this generation count, others do not; only grows
+	Maps         int              `json:"maps,omitempty"`  // as planned
+	Tails        []dataset.Tail   `json:"tails,omitempty"` // map tasks that were cut from others since; it only grows
 	Reduces      int              `json:"reduces,omitempty"`
 	Holders      []string         `json:"holders,omitempty"` // workers that hold runs of the job
 	Counters     map[string]int64 `json:"counters,omitempty"`
@@ -72,8 +74,12 @@ type Part struct {
 // Clone copies a job so that neither copy sees changes of the other. The spec, which never changes, is shared.
 func (j Job) Clone() Job {
 	j.Holders = slices.Clone(j.Holders)
+	j.Tails = slices.Clone(j.Tails)
 	j.Counters = maps.Clone(j.Counters)
 	j.Parts = slices.Clone(j.Parts)
 	j.Warnings = slices.Clone(j.Warnings)
 	return j
 }
+
+// MapTasks is how many map tasks the job has, tails included.
+func (j Job) MapTasks() int { return j.Maps + len(j.Tails) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/storage"
+	"github.com/mrctl/mrctl/storage/dataset"
 )
 
 // StoredRun says that the run of a finished map attempt lies in the store, whole. There may be several of one task, of
@@ -18,9 +19,10 @@ type StoredRun struct {
 	Stage   int             `json:"stage"`
 	Task    int             `json:"task"`
 	Attempt int32           `json:"attempt"`
-	Worker  string          `json:"worker"` // who made it
-	Digest  string          `json:"digest"` // of the whole attempt, in hex
-	Bytes   int64           `json:"bytes"`  // of the run
+	Worker  string          `json:"worker"`       // who made it
+	Digest  string          `json:"digest"`       // of the whole attempt, in hex
+	Bytes   int64           `json:"bytes"`        // of the run
+	End     dataset.Place   `json:"end,omitzero"` // where the extent ends that it is of; zero: where its split does
 	Tally   json.RawMessage `json:"tally,omitempty"`
 }
 

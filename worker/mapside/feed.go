@@ -10,6 +10,7 @@ import (
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/rows"
+	"github.com/mrctl/mrctl/storage/dataset"
 	"github.com/mrctl/mrctl/worker/suspect"
 )
 
@@ -21,6 +22,7 @@ type feeder struct {
 	tally *sessionv1.Tally // records and bytes in, and the records that never reached the plugin
 	skip  []suspect.Found  // what is left of them; by ordinal
 	sent  atomic.Uint64    // records handed over
+	end   dataset.Place    // where it stopped, to leave the rest to others
 }
 
 // run sends everything. io.EOF means that the plugin has ended the stream.
@@ -59,7 +61,23 @@ func (f *feeder) run(ctx context.Context) (err error) {
 		if f.d.Progress != nil {
 			f.d.Progress(int64(f.tally.RecordsIn), int64(f.tally.BytesIn))
 		}
+		if f.d.Yield != nil && f.d.Yield() && f.leave(r) {
+			return f.to.CloseSend()
+		}
 	}
+}
+
+// leave leaves what was not read to others, if there is a place to part.
+func (f *feeder) leave(r Records) bool {
+	d, ok := r.(divisible)
+	if !ok {
+		return false
+	}
+	at, read, ok := d.Place()
+	if ok {
+		f.end, f.tally.BytesIn = at, uint64(read)
+	}
+	return ok
 }
 
 // leaveOut takes the records to skip out of the batch that comes next.

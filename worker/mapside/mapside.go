@@ -34,6 +34,7 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/rows"
 	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/storage/dataset"
 	"github.com/mrctl/mrctl/worker/duplex"
 	"github.com/mrctl/mrctl/worker/runs"
 	"github.com/mrctl/mrctl/worker/suspect"
@@ -80,6 +81,11 @@ type Records interface {
 	Close() error
 }
 
+// divisible are Records that may be left to others from where they are: see dataset.Reader.Place.
+type divisible interface {
+	Place() (at dataset.Place, read int64, ok bool)
+}
+
 // Task is one map attempt.
 type Task struct {
 	ID         *sessionv1.AttemptID
@@ -107,6 +113,8 @@ type Deps struct {
 	Log  *zap.Logger
 	// Bad is told of every bad record, from several goroutines. nil: samples in the tally are enough.
 	Bad func(*sessionv1.BadSample)
+	// Yield reports, between two batches, whether the attempt is to end there, so that others may do the rest. nil: never.
+	Yield func() bool
 	// Progress is told what has been sent to the plugin so far.
 	Progress func(records, bytes int64)
 }
@@ -116,6 +124,7 @@ type Result struct {
 	RunPath string // "" of a map-only task
 	Digest  runs.Digest
 	Tally   *sessionv1.Tally
+	End     dataset.Place // where it ended before the end of its input; zero: it did not
 }
 
 // sink takes the pairs of an attempt. Exactly one of finish and abort ends it.
@@ -170,7 +179,7 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
-	res.Tally = f.tally
+	res.Tally, res.End = f.tally, f.end
 	if err := s.finish(ctx, &res); err != nil {
 		return Result{}, err
 	}

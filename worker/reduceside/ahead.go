@@ -34,7 +34,7 @@ func (g *gathering) mergeAhead(ctx context.Context, fed <-chan struct{}) error {
 
 // surplus takes the pieces to be merged next.
 func (g *gathering) surplus() []piece {
-	coming := len(g.src.maps) - g.src.Landed()
+	coming := g.src.coming()
 	if coming == 0 {
 		return nil
 	}

@@ -108,7 +108,7 @@ func (g *gathering) fetch(ctx context.Context) error {
 			group.Go(func() error { return err }) // ends ctx, and is what Wait gives
 			break
 		}
-		if ctx.Err() != nil || g.src.Landed() == len(g.src.maps) || g.hasLost() {
+		if ctx.Err() != nil || g.src.Whole() || g.hasLost() {
 			break
 		}
 		for len(calls) < mostCalls {

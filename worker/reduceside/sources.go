@@ -49,6 +49,33 @@ func NewSources(maps int) *Sources {
 	return &Sources{changed: make(chan struct{}, 1), maps: make([]source, maps), asked: map[string]int{}}
 }
 
+// Grow makes the table one for so many map tasks: some were cut in two. It never shrinks. That is said before the output of
+// any of these can land, so it is an error (Unavailable, for the attempt to begin again) if all seemed to be there.
+func (s *Sources) Grow(maps int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if maps <= len(s.maps) {
+		return nil
+	}
+	if s.landed == len(s.maps) && s.landed > 0 {
+		s.bad = errs.New(errs.Unavailable, "there are %d map tasks, and those of %d were taken for all", maps, len(s.maps))
+		s.wake()
+		return s.bad
+	}
+	s.maps = append(s.maps, make([]source, maps-len(s.maps))...)
+	return nil
+}
+
+// Whole reports whether the runs of all map tasks have landed.
+func (s *Sources) Whole() bool { return s.coming() == 0 }
+
+// coming is of how many map tasks the runs have not landed.
+func (s *Sources) coming() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.maps) - s.landed
+}
+
 // Add takes in where outputs lie, and of which map tasks there is none at present. The latest word on a map task counts;
 // saying it again changes nothing. An output that has landed already is kept if the one now named is equal. If it is not,
 // the map function gives different results each time, and what this attempt holds does not go together with what others

@@ -69,7 +69,7 @@ func (x AttemptID_Phase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AttemptID_Phase.Descriptor instead.
 func (AttemptID_Phase) EnumDescriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{3, 0}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{5, 0}
 }
 
 type Report_Outcome int32
@@ -129,7 +129,7 @@ func (x Report_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Report_Outcome.Descriptor instead.
 func (Report_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{8, 0}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{10, 0}
 }
 
 type AttachRequest struct {
@@ -392,6 +392,7 @@ type Held struct {
 	Id            *AttemptID             `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Digest        []byte                 `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"` // of the whole attempt, 16 bytes
 	Tally         *Tally                 `protobuf:"bytes,3,opt,name=tally,proto3" json:"tally,omitempty"`
+	End           *Place                 `protobuf:"bytes,4,opt,name=end,proto3" json:"end,omitempty"` // as in Report
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -447,6 +448,128 @@ func (x *Held) GetTally() *Tally {
 	return nil
 }
 
+func (x *Held) GetEnd() *Place {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+// Place is a byte of the object of one of the pieces of a split, as planned.
+type Place struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Piece         uint32                 `protobuf:"varint,1,opt,name=piece,proto3" json:"piece,omitempty"`
+	Offset        int64                  `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Place) Reset() {
+	*x = Place{}
+	mi := &file_api_session_v1_session_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Place) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Place) ProtoMessage() {}
+
+func (x *Place) ProtoReflect() protoreflect.Message {
+	mi := &file_api_session_v1_session_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Place.ProtoReflect.Descriptor instead.
+func (*Place) Descriptor() ([]byte, []int) {
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Place) GetPiece() uint32 {
+	if x != nil {
+		return x.Piece
+	}
+	return 0
+}
+
+func (x *Place) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// Extent is the part of the split of a planned map task that a task reads: from a place, or its beginning, to a place, or
+// its end.
+type Extent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          uint32                 `protobuf:"varint,1,opt,name=task,proto3" json:"task,omitempty"`
+	From          *Place                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	To            *Place                 `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Extent) Reset() {
+	*x = Extent{}
+	mi := &file_api_session_v1_session_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Extent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Extent) ProtoMessage() {}
+
+func (x *Extent) ProtoReflect() protoreflect.Message {
+	mi := &file_api_session_v1_session_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Extent.ProtoReflect.Descriptor instead.
+func (*Extent) Descriptor() ([]byte, []int) {
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Extent) GetTask() uint32 {
+	if x != nil {
+		return x.Task
+	}
+	return 0
+}
+
+func (x *Extent) GetFrom() *Place {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Extent) GetTo() *Place {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
 type AttemptID struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
@@ -461,7 +584,7 @@ type AttemptID struct {
 
 func (x *AttemptID) Reset() {
 	*x = AttemptID{}
-	mi := &file_api_session_v1_session_proto_msgTypes[3]
+	mi := &file_api_session_v1_session_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -473,7 +596,7 @@ func (x *AttemptID) String() string {
 func (*AttemptID) ProtoMessage() {}
 
 func (x *AttemptID) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[3]
+	mi := &file_api_session_v1_session_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -486,7 +609,7 @@ func (x *AttemptID) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptID.ProtoReflect.Descriptor instead.
 func (*AttemptID) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{3}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AttemptID) GetJob() string {
@@ -542,7 +665,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_api_session_v1_session_proto_msgTypes[4]
+	mi := &file_api_session_v1_session_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -554,7 +677,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[4]
+	mi := &file_api_session_v1_session_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -567,7 +690,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{4}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Heartbeat) GetAttempts() []*AttemptProgress {
@@ -605,7 +728,7 @@ type AttemptProgress struct {
 
 func (x *AttemptProgress) Reset() {
 	*x = AttemptProgress{}
-	mi := &file_api_session_v1_session_proto_msgTypes[5]
+	mi := &file_api_session_v1_session_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +740,7 @@ func (x *AttemptProgress) String() string {
 func (*AttemptProgress) ProtoMessage() {}
 
 func (x *AttemptProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[5]
+	mi := &file_api_session_v1_session_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,7 +753,7 @@ func (x *AttemptProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptProgress.ProtoReflect.Descriptor instead.
 func (*AttemptProgress) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{5}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AttemptProgress) GetId() *AttemptID {
@@ -695,7 +818,7 @@ type Tally struct {
 
 func (x *Tally) Reset() {
 	*x = Tally{}
-	mi := &file_api_session_v1_session_proto_msgTypes[6]
+	mi := &file_api_session_v1_session_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +830,7 @@ func (x *Tally) String() string {
 func (*Tally) ProtoMessage() {}
 
 func (x *Tally) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[6]
+	mi := &file_api_session_v1_session_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +843,7 @@ func (x *Tally) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tally.ProtoReflect.Descriptor instead.
 func (*Tally) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{6}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Tally) GetRecordsIn() uint64 {
@@ -813,7 +936,7 @@ type BadSample struct {
 
 func (x *BadSample) Reset() {
 	*x = BadSample{}
-	mi := &file_api_session_v1_session_proto_msgTypes[7]
+	mi := &file_api_session_v1_session_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -825,7 +948,7 @@ func (x *BadSample) String() string {
 func (*BadSample) ProtoMessage() {}
 
 func (x *BadSample) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[7]
+	mi := &file_api_session_v1_session_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -838,7 +961,7 @@ func (x *BadSample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadSample.ProtoReflect.Descriptor instead.
 func (*BadSample) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{7}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BadSample) GetObject() string {
@@ -886,14 +1009,16 @@ type Report struct {
 	// For each run of missing, who was to have it: a worker, or "store".
 	MissingAt []string `protobuf:"bytes,21,rep,name=missing_at,json=missingAt,proto3" json:"missing_at,omitempty"`
 	// No attempt of the task can do better.
-	Final         bool `protobuf:"varint,22,opt,name=final,proto3" json:"final,omitempty"`
+	Final bool `protobuf:"varint,22,opt,name=final,proto3" json:"final,omitempty"`
+	// Where the extent ends that a map has done; absent: where its split does. It is earlier than ordered after a Yield.
+	End           *Place `protobuf:"bytes,23,opt,name=end,proto3" json:"end,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_api_session_v1_session_proto_msgTypes[8]
+	mi := &file_api_session_v1_session_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +1030,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[8]
+	mi := &file_api_session_v1_session_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +1043,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{8}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Report) GetId() *AttemptID {
@@ -998,6 +1123,13 @@ func (x *Report) GetFinal() bool {
 	return false
 }
 
+func (x *Report) GetEnd() *Place {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
 // Drain says that the worker wants no more attempts.
 type Drain struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1007,7 +1139,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_api_session_v1_session_proto_msgTypes[9]
+	mi := &file_api_session_v1_session_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1019,7 +1151,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[9]
+	mi := &file_api_session_v1_session_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1032,7 +1164,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{9}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{11}
 }
 
 type AttachResponse struct {
@@ -1046,6 +1178,7 @@ type AttachResponse struct {
 	//	*AttachResponse_Release
 	//	*AttachResponse_Ack
 	//	*AttachResponse_AddSources
+	//	*AttachResponse_Yield
 	Kind          isAttachResponse_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1053,7 +1186,7 @@ type AttachResponse struct {
 
 func (x *AttachResponse) Reset() {
 	*x = AttachResponse{}
-	mi := &file_api_session_v1_session_proto_msgTypes[10]
+	mi := &file_api_session_v1_session_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1065,7 +1198,7 @@ func (x *AttachResponse) String() string {
 func (*AttachResponse) ProtoMessage() {}
 
 func (x *AttachResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[10]
+	mi := &file_api_session_v1_session_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1078,7 +1211,7 @@ func (x *AttachResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachResponse.ProtoReflect.Descriptor instead.
 func (*AttachResponse) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{10}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AttachResponse) GetEpoch() uint64 {
@@ -1149,6 +1282,15 @@ func (x *AttachResponse) GetAddSources() *AddSources {
 	return nil
 }
 
+func (x *AttachResponse) GetYield() *Yield {
+	if x != nil {
+		if x, ok := x.Kind.(*AttachResponse_Yield); ok {
+			return x.Yield
+		}
+	}
+	return nil
+}
+
 type isAttachResponse_Kind interface {
 	isAttachResponse_Kind()
 }
@@ -1177,6 +1319,10 @@ type AttachResponse_AddSources struct {
 	AddSources *AddSources `protobuf:"bytes,7,opt,name=add_sources,json=addSources,proto3,oneof"`
 }
 
+type AttachResponse_Yield struct {
+	Yield *Yield `protobuf:"bytes,8,opt,name=yield,proto3,oneof"`
+}
+
 func (*AttachResponse_Welcome) isAttachResponse_Kind() {}
 
 func (*AttachResponse_Start) isAttachResponse_Kind() {}
@@ -1189,6 +1335,8 @@ func (*AttachResponse_Ack) isAttachResponse_Kind() {}
 
 func (*AttachResponse_AddSources) isAttachResponse_Kind() {}
 
+func (*AttachResponse_Yield) isAttachResponse_Kind() {}
+
 type Welcome struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	HeartbeatNanos int64                  `protobuf:"varint,1,opt,name=heartbeat_nanos,json=heartbeatNanos,proto3" json:"heartbeat_nanos,omitempty"`
@@ -1199,7 +1347,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_api_session_v1_session_proto_msgTypes[11]
+	mi := &file_api_session_v1_session_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1211,7 +1359,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[11]
+	mi := &file_api_session_v1_session_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1224,7 +1372,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{11}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Welcome) GetHeartbeatNanos() int64 {
@@ -1246,13 +1394,14 @@ type Start struct {
 	Id            *AttemptID             `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Sources       []*Source              `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"` // reduce: where the runs are, as far as it is known; AddSources follows
 	Maps          uint32                 `protobuf:"varint,3,opt,name=maps,proto3" json:"maps,omitempty"`      // reduce: map tasks in all
+	Extent        *Extent                `protobuf:"bytes,4,opt,name=extent,proto3" json:"extent,omitempty"`   // map: what it reads, if that is not its split as planned
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Start) Reset() {
 	*x = Start{}
-	mi := &file_api_session_v1_session_proto_msgTypes[12]
+	mi := &file_api_session_v1_session_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +1413,7 @@ func (x *Start) String() string {
 func (*Start) ProtoMessage() {}
 
 func (x *Start) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[12]
+	mi := &file_api_session_v1_session_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +1426,7 @@ func (x *Start) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Start.ProtoReflect.Descriptor instead.
 func (*Start) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{12}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Start) GetId() *AttemptID {
@@ -1301,6 +1450,13 @@ func (x *Start) GetMaps() uint32 {
 	return 0
 }
 
+func (x *Start) GetExtent() *Extent {
+	if x != nil {
+		return x.Extent
+	}
+	return nil
+}
+
 // Source is a worker that holds runs of the job: tasks[i] was written by attempts[i] with digests[i].
 type Source struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1315,7 +1471,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_api_session_v1_session_proto_msgTypes[13]
+	mi := &file_api_session_v1_session_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1327,7 +1483,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[13]
+	mi := &file_api_session_v1_session_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1340,7 +1496,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{13}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Source) GetWorker() string {
@@ -1386,13 +1542,14 @@ type AddSources struct {
 	Id            *AttemptID             `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Sources       []*Source              `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"`
 	Gone          []uint32               `protobuf:"varint,3,rep,packed,name=gone,proto3" json:"gone,omitempty"` // map tasks of which there is no output at present
+	Maps          uint32                 `protobuf:"varint,4,opt,name=maps,proto3" json:"maps,omitempty"`        // map tasks in all; it grows where tails become tasks
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddSources) Reset() {
 	*x = AddSources{}
-	mi := &file_api_session_v1_session_proto_msgTypes[14]
+	mi := &file_api_session_v1_session_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1561,7 @@ func (x *AddSources) String() string {
 func (*AddSources) ProtoMessage() {}
 
 func (x *AddSources) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[14]
+	mi := &file_api_session_v1_session_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1574,7 @@ func (x *AddSources) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddSources.ProtoReflect.Descriptor instead.
 func (*AddSources) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{14}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AddSources) GetId() *AttemptID {
@@ -1441,6 +1598,59 @@ func (x *AddSources) GetGone() []uint32 {
 	return nil
 }
 
+func (x *AddSources) GetMaps() uint32 {
+	if x != nil {
+		return x.Maps
+	}
+	return 0
+}
+
+// Yield asks a map attempt to end where it is, so that others may do the rest: it reads no more, writes the run of what it
+// has read, and reports where that ends. It may have read all.
+type Yield struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            *AttemptID             `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Yield) Reset() {
+	*x = Yield{}
+	mi := &file_api_session_v1_session_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Yield) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Yield) ProtoMessage() {}
+
+func (x *Yield) ProtoReflect() protoreflect.Message {
+	mi := &file_api_session_v1_session_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Yield.ProtoReflect.Descriptor instead.
+func (*Yield) Descriptor() ([]byte, []int) {
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Yield) GetId() *AttemptID {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
 type Stop struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            *AttemptID             `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1451,7 +1661,7 @@ type Stop struct {
 
 func (x *Stop) Reset() {
 	*x = Stop{}
-	mi := &file_api_session_v1_session_proto_msgTypes[15]
+	mi := &file_api_session_v1_session_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1463,7 +1673,7 @@ func (x *Stop) String() string {
 func (*Stop) ProtoMessage() {}
 
 func (x *Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[15]
+	mi := &file_api_session_v1_session_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1476,7 +1686,7 @@ func (x *Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stop.ProtoReflect.Descriptor instead.
 func (*Stop) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{15}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Stop) GetId() *AttemptID {
@@ -1503,7 +1713,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_api_session_v1_session_proto_msgTypes[16]
+	mi := &file_api_session_v1_session_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1515,7 +1725,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[16]
+	mi := &file_api_session_v1_session_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1528,7 +1738,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{16}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Release) GetJob() string {
@@ -1548,7 +1758,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_api_session_v1_session_proto_msgTypes[17]
+	mi := &file_api_session_v1_session_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1560,7 +1770,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_api_session_v1_session_proto_msgTypes[17]
+	mi := &file_api_session_v1_session_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1573,7 +1783,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_api_session_v1_session_proto_rawDescGZIP(), []int{17}
+	return file_api_session_v1_session_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Ack) GetId() *AttemptID {
@@ -1612,11 +1822,19 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\aversion\x18\r \x01(\tR\aversion\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"n\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x93\x01\n" +
 	"\x04Held\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\fR\x06digest\x12'\n" +
-	"\x05tally\x18\x03 \x01(\v2\x11.session.v1.TallyR\x05tally\"\xe7\x01\n" +
+	"\x05tally\x18\x03 \x01(\v2\x11.session.v1.TallyR\x05tally\x12#\n" +
+	"\x03end\x18\x04 \x01(\v2\x11.session.v1.PlaceR\x03end\"5\n" +
+	"\x05Place\x12\x14\n" +
+	"\x05piece\x18\x01 \x01(\rR\x05piece\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x03R\x06offset\"f\n" +
+	"\x06Extent\x12\x12\n" +
+	"\x04task\x18\x01 \x01(\rR\x04task\x12%\n" +
+	"\x04from\x18\x02 \x01(\v2\x11.session.v1.PlaceR\x04from\x12!\n" +
+	"\x02to\x18\x03 \x01(\v2\x11.session.v1.PlaceR\x02to\"\xe7\x01\n" +
 	"\tAttemptID\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\rR\x05stage\x121\n" +
@@ -1664,7 +1882,7 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x14\n" +
 	"\x05error\x18\x03 \x01(\tR\x05error\x12\x16\n" +
-	"\x06record\x18\x04 \x01(\fR\x06record\"\xff\x03\n" +
+	"\x06record\x18\x04 \x01(\fR\x06record\"\xa4\x04\n" +
 	"\x06Report\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x124\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1a.session.v1.Report.OutcomeR\aoutcome\x12\x1d\n" +
@@ -1678,7 +1896,8 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\x06stored\x18\x14 \x01(\bR\x06stored\x12\x1d\n" +
 	"\n" +
 	"missing_at\x18\x15 \x03(\tR\tmissingAt\x12\x14\n" +
-	"\x05final\x18\x16 \x01(\bR\x05final\"\x86\x01\n" +
+	"\x05final\x18\x16 \x01(\bR\x05final\x12#\n" +
+	"\x03end\x18\x17 \x01(\v2\x11.session.v1.PlaceR\x03end\"\x86\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fOUTCOME_DONE\x10\x01\x12\x12\n" +
@@ -1686,7 +1905,7 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\x0fOUTCOME_STOPPED\x10\x03\x12\x15\n" +
 	"\x11OUTCOME_RUNS_GONE\x10\x04\x12\x10\n" +
 	"\fOUTCOME_LOST\x10\x05\"\a\n" +
-	"\x05Drain\"\xc3\x02\n" +
+	"\x05Drain\"\xee\x02\n" +
 	"\x0eAttachResponse\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12/\n" +
 	"\awelcome\x18\x02 \x01(\v2\x13.session.v1.WelcomeH\x00R\awelcome\x12)\n" +
@@ -1695,26 +1914,31 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\arelease\x18\x05 \x01(\v2\x13.session.v1.ReleaseH\x00R\arelease\x12#\n" +
 	"\x03ack\x18\x06 \x01(\v2\x0f.session.v1.AckH\x00R\x03ack\x129\n" +
 	"\vadd_sources\x18\a \x01(\v2\x16.session.v1.AddSourcesH\x00R\n" +
-	"addSourcesB\x06\n" +
+	"addSources\x12)\n" +
+	"\x05yield\x18\b \x01(\v2\x11.session.v1.YieldH\x00R\x05yieldB\x06\n" +
 	"\x04kind\"T\n" +
 	"\aWelcome\x12'\n" +
 	"\x0fheartbeat_nanos\x18\x01 \x01(\x03R\x0eheartbeatNanos\x12 \n" +
-	"\vcoordinator\x18\x02 \x01(\tR\vcoordinator\"p\n" +
+	"\vcoordinator\x18\x02 \x01(\tR\vcoordinator\"\x9c\x01\n" +
 	"\x05Start\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x12,\n" +
 	"\asources\x18\x02 \x03(\v2\x12.session.v1.SourceR\asources\x12\x12\n" +
-	"\x04maps\x18\x03 \x01(\rR\x04maps\"\x80\x01\n" +
+	"\x04maps\x18\x03 \x01(\rR\x04maps\x12*\n" +
+	"\x06extent\x18\x04 \x01(\v2\x12.session.v1.ExtentR\x06extent\"\x80\x01\n" +
 	"\x06Source\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12\x12\n" +
 	"\x04addr\x18\x02 \x01(\tR\x04addr\x12\x14\n" +
 	"\x05tasks\x18\x03 \x03(\rR\x05tasks\x12\x1a\n" +
 	"\battempts\x18\x04 \x03(\rR\battempts\x12\x18\n" +
-	"\adigests\x18\x05 \x03(\fR\adigests\"u\n" +
+	"\adigests\x18\x05 \x03(\fR\adigests\"\x89\x01\n" +
 	"\n" +
 	"AddSources\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x12,\n" +
 	"\asources\x18\x02 \x03(\v2\x12.session.v1.SourceR\asources\x12\x12\n" +
-	"\x04gone\x18\x03 \x03(\rR\x04gone\"E\n" +
+	"\x04gone\x18\x03 \x03(\rR\x04gone\x12\x12\n" +
+	"\x04maps\x18\x04 \x01(\rR\x04maps\".\n" +
+	"\x05Yield\x12%\n" +
+	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\"E\n" +
 	"\x04Stop\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x1b\n" +
@@ -1738,69 +1962,79 @@ func file_api_session_v1_session_proto_rawDescGZIP() []byte {
 }
 
 var file_api_session_v1_session_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_api_session_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_api_session_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_api_session_v1_session_proto_goTypes = []any{
 	(AttemptID_Phase)(0),    // 0: session.v1.AttemptID.Phase
 	(Report_Outcome)(0),     // 1: session.v1.Report.Outcome
 	(*AttachRequest)(nil),   // 2: session.v1.AttachRequest
 	(*Register)(nil),        // 3: session.v1.Register
 	(*Held)(nil),            // 4: session.v1.Held
-	(*AttemptID)(nil),       // 5: session.v1.AttemptID
-	(*Heartbeat)(nil),       // 6: session.v1.Heartbeat
-	(*AttemptProgress)(nil), // 7: session.v1.AttemptProgress
-	(*Tally)(nil),           // 8: session.v1.Tally
-	(*BadSample)(nil),       // 9: session.v1.BadSample
-	(*Report)(nil),          // 10: session.v1.Report
-	(*Drain)(nil),           // 11: session.v1.Drain
-	(*AttachResponse)(nil),  // 12: session.v1.AttachResponse
-	(*Welcome)(nil),         // 13: session.v1.Welcome
-	(*Start)(nil),           // 14: session.v1.Start
-	(*Source)(nil),          // 15: session.v1.Source
-	(*AddSources)(nil),      // 16: session.v1.AddSources
-	(*Stop)(nil),            // 17: session.v1.Stop
-	(*Release)(nil),         // 18: session.v1.Release
-	(*Ack)(nil),             // 19: session.v1.Ack
-	nil,                     // 20: session.v1.Register.LabelsEntry
-	nil,                     // 21: session.v1.Tally.UserEntry
+	(*Place)(nil),           // 5: session.v1.Place
+	(*Extent)(nil),          // 6: session.v1.Extent
+	(*AttemptID)(nil),       // 7: session.v1.AttemptID
+	(*Heartbeat)(nil),       // 8: session.v1.Heartbeat
+	(*AttemptProgress)(nil), // 9: session.v1.AttemptProgress
+	(*Tally)(nil),           // 10: session.v1.Tally
+	(*BadSample)(nil),       // 11: session.v1.BadSample
+	(*Report)(nil),          // 12: session.v1.Report
+	(*Drain)(nil),           // 13: session.v1.Drain
+	(*AttachResponse)(nil),  // 14: session.v1.AttachResponse
+	(*Welcome)(nil),         // 15: session.v1.Welcome
+	(*Start)(nil),           // 16: session.v1.Start
+	(*Source)(nil),          // 17: session.v1.Source
+	(*AddSources)(nil),      // 18: session.v1.AddSources
+	(*Yield)(nil),           // 19: session.v1.Yield
+	(*Stop)(nil),            // 20: session.v1.Stop
+	(*Release)(nil),         // 21: session.v1.Release
+	(*Ack)(nil),             // 22: session.v1.Ack
+	nil,                     // 23: session.v1.Register.LabelsEntry
+	nil,                     // 24: session.v1.Tally.UserEntry
 }
 var file_api_session_v1_session_proto_depIdxs = []int32{
 	3,  // 0: session.v1.AttachRequest.register:type_name -> session.v1.Register
-	6,  // 1: session.v1.AttachRequest.heartbeat:type_name -> session.v1.Heartbeat
-	10, // 2: session.v1.AttachRequest.report:type_name -> session.v1.Report
-	11, // 3: session.v1.AttachRequest.drain:type_name -> session.v1.Drain
-	20, // 4: session.v1.Register.labels:type_name -> session.v1.Register.LabelsEntry
-	5,  // 5: session.v1.Register.running:type_name -> session.v1.AttemptID
+	8,  // 1: session.v1.AttachRequest.heartbeat:type_name -> session.v1.Heartbeat
+	12, // 2: session.v1.AttachRequest.report:type_name -> session.v1.Report
+	13, // 3: session.v1.AttachRequest.drain:type_name -> session.v1.Drain
+	23, // 4: session.v1.Register.labels:type_name -> session.v1.Register.LabelsEntry
+	7,  // 5: session.v1.Register.running:type_name -> session.v1.AttemptID
 	4,  // 6: session.v1.Register.held:type_name -> session.v1.Held
-	5,  // 7: session.v1.Held.id:type_name -> session.v1.AttemptID
-	8,  // 8: session.v1.Held.tally:type_name -> session.v1.Tally
-	0,  // 9: session.v1.AttemptID.phase:type_name -> session.v1.AttemptID.Phase
-	7,  // 10: session.v1.Heartbeat.attempts:type_name -> session.v1.AttemptProgress
-	5,  // 11: session.v1.AttemptProgress.id:type_name -> session.v1.AttemptID
-	21, // 12: session.v1.Tally.user:type_name -> session.v1.Tally.UserEntry
-	9,  // 13: session.v1.Tally.bad_samples:type_name -> session.v1.BadSample
-	5,  // 14: session.v1.Report.id:type_name -> session.v1.AttemptID
-	1,  // 15: session.v1.Report.outcome:type_name -> session.v1.Report.Outcome
-	5,  // 16: session.v1.Report.missing:type_name -> session.v1.AttemptID
-	8,  // 17: session.v1.Report.tally:type_name -> session.v1.Tally
-	13, // 18: session.v1.AttachResponse.welcome:type_name -> session.v1.Welcome
-	14, // 19: session.v1.AttachResponse.start:type_name -> session.v1.Start
-	17, // 20: session.v1.AttachResponse.stop:type_name -> session.v1.Stop
-	18, // 21: session.v1.AttachResponse.release:type_name -> session.v1.Release
-	19, // 22: session.v1.AttachResponse.ack:type_name -> session.v1.Ack
-	16, // 23: session.v1.AttachResponse.add_sources:type_name -> session.v1.AddSources
-	5,  // 24: session.v1.Start.id:type_name -> session.v1.AttemptID
-	15, // 25: session.v1.Start.sources:type_name -> session.v1.Source
-	5,  // 26: session.v1.AddSources.id:type_name -> session.v1.AttemptID
-	15, // 27: session.v1.AddSources.sources:type_name -> session.v1.Source
-	5,  // 28: session.v1.Stop.id:type_name -> session.v1.AttemptID
-	5,  // 29: session.v1.Ack.id:type_name -> session.v1.AttemptID
-	2,  // 30: session.v1.SessionService.Attach:input_type -> session.v1.AttachRequest
-	12, // 31: session.v1.SessionService.Attach:output_type -> session.v1.AttachResponse
-	31, // [31:32] is the sub-list for method output_type
-	30, // [30:31] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	7,  // 7: session.v1.Held.id:type_name -> session.v1.AttemptID
+	10, // 8: session.v1.Held.tally:type_name -> session.v1.Tally
+	5,  // 9: session.v1.Held.end:type_name -> session.v1.Place
+	5,  // 10: session.v1.Extent.from:type_name -> session.v1.Place
+	5,  // 11: session.v1.Extent.to:type_name -> session.v1.Place
+	0,  // 12: session.v1.AttemptID.phase:type_name -> session.v1.AttemptID.Phase
+	9,  // 13: session.v1.Heartbeat.attempts:type_name -> session.v1.AttemptProgress
+	7,  // 14: session.v1.AttemptProgress.id:type_name -> session.v1.AttemptID
+	24, // 15: session.v1.Tally.user:type_name -> session.v1.Tally.UserEntry
+	11, // 16: session.v1.Tally.bad_samples:type_name -> session.v1.BadSample
+	7,  // 17: session.v1.Report.id:type_name -> session.v1.AttemptID
+	1,  // 18: session.v1.Report.outcome:type_name -> session.v1.Report.Outcome
+	7,  // 19: session.v1.Report.missing:type_name -> session.v1.AttemptID
+	10, // 20: session.v1.Report.tally:type_name -> session.v1.Tally
+	5,  // 21: session.v1.Report.end:type_name -> session.v1.Place
+	15, // 22: session.v1.AttachResponse.welcome:type_name -> session.v1.Welcome
+	16, // 23: session.v1.AttachResponse.start:type_name -> session.v1.Start
+	20, // 24: session.v1.AttachResponse.stop:type_name -> session.v1.Stop
+	21, // 25: session.v1.AttachResponse.release:type_name -> session.v1.Release
+	22, // 26: session.v1.AttachResponse.ack:type_name -> session.v1.Ack
+	18, // 27: session.v1.AttachResponse.add_sources:type_name -> session.v1.AddSources
+	19, // 28: session.v1.AttachResponse.yield:type_name -> session.v1.Yield
+	7,  // 29: session.v1.Start.id:type_name -> session.v1.AttemptID
+	17, // 30: session.v1.Start.sources:type_name -> session.v1.Source
+	6,  // 31: session.v1.Start.extent:type_name -> session.v1.Extent
+	7,  // 32: session.v1.AddSources.id:type_name -> session.v1.AttemptID
+	17, // 33: session.v1.AddSources.sources:type_name -> session.v1.Source
+	7,  // 34: session.v1.Yield.id:type_name -> session.v1.AttemptID
+	7,  // 35: session.v1.Stop.id:type_name -> session.v1.AttemptID
+	7,  // 36: session.v1.Ack.id:type_name -> session.v1.AttemptID
+	2,  // 37: session.v1.SessionService.Attach:input_type -> session.v1.AttachRequest
+	14, // 38: session.v1.SessionService.Attach:output_type -> session.v1.AttachResponse
+	38, // [38:39] is the sub-list for method output_type
+	37, // [37:38] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_api_session_v1_session_proto_init() }
@@ -1814,13 +2048,14 @@ func file_api_session_v1_session_proto_init() {
 		(*AttachRequest_Report)(nil),
 		(*AttachRequest_Drain)(nil),
 	}
-	file_api_session_v1_session_proto_msgTypes[10].OneofWrappers = []any{
+	file_api_session_v1_session_proto_msgTypes[12].OneofWrappers = []any{
 		(*AttachResponse_Welcome)(nil),
 		(*AttachResponse_Start)(nil),
 		(*AttachResponse_Stop)(nil),
 		(*AttachResponse_Release)(nil),
 		(*AttachResponse_Ack)(nil),
 		(*AttachResponse_AddSources)(nil),
+		(*AttachResponse_Yield)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1828,7 +2063,7 @@ func file_api_session_v1_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_api_session_v1_session_proto_rawDesc), len(file_api_session_v1_session_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   20,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
