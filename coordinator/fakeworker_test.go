@@ -28,6 +28,7 @@ type worker struct {
 
 	starts   chan *sessionv1.Start
 	stops    chan *sessionv1.Stop
+	yields   chan *sessionv1.Yield
 	acks     chan *sessionv1.AttemptID
 	releases chan string
 	ended    chan error // how the stream ended
@@ -51,7 +52,7 @@ func (c *cluster) open(s *coord, reg *sessionv1.Register) *worker {
 	conn := dial(c.t, s.Addr())
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &worker{c: c, id: reg.GetWorker(), cancel: cancel, ended: make(chan error, 1),
-		starts: make(chan *sessionv1.Start, 1000), stops: make(chan *sessionv1.Stop, 1000),
+		yields: make(chan *sessionv1.Yield, 1000), starts: make(chan *sessionv1.Start, 1000), stops: make(chan *sessionv1.Stop, 1000),
 		acks: make(chan *sessionv1.AttemptID, 1000), releases: make(chan string, 1000)}
 	c.t.Cleanup(func() { w.hangUp(); _ = conn.Close() })
 	var err error
@@ -140,6 +141,8 @@ func (w *worker) receive() {
 			w.mu.Unlock()
 		case *sessionv1.AttachResponse_Stop:
 			w.stops <- k.Stop
+		case *sessionv1.AttachResponse_Yield:
+			w.yields <- k.Yield
 		case *sessionv1.AttachResponse_Ack:
 			w.acks <- k.Ack.Id
 		case *sessionv1.AttachResponse_Release:
@@ -217,7 +220,9 @@ func (w *worker) record(o *sessionv1.Start) ledger.TaskRecord {
 // recordIn is record for an output of the job's own.
 func (w *worker) recordIn(o *sessionv1.Start, store storage.Store) ledger.TaskRecord {
 	w.c.t.Helper()
-	won, err := recordReduce(w.c.ctx, w.c.store, store, w.id, o, w.sources(o))
+	inputs := w.sources(o)
+	o.Maps = uint32(len(inputs)) // tails may have been added
+	won, err := recordReduce(w.c.ctx, w.c.store, store, w.id, o, inputs)
 	if err != nil {
 		w.c.t.Fatal(err)
 	}
@@ -260,6 +265,7 @@ func recordReduce(ctx context.Context, records, out storage.Store, worker string
 func (w *worker) sources(o *sessionv1.Start) map[uint32]ledger.Input {
 	w.c.t.Helper()
 	all := map[uint32]ledger.Input{}
+	maps := o.Maps
 	add := func(sources []*sessionv1.Source) {
 		for _, src := range sources {
 			for i, task := range src.Tasks {
@@ -278,9 +284,10 @@ func (w *worker) sources(o *sessionv1.Start) map[uint32]ledger.Input {
 					delete(all, task)
 				}
 				add(m.Sources)
+				maps = max(maps, m.Maps)
 			}
 		}
-		return len(all) == int(o.Maps)
+		return len(all) == int(maps)
 	})
 	return all
 }

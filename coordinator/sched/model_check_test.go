@@ -60,6 +60,9 @@ func (w *world) carryOut(effect Effect) {
 		if h := w.host(e.Worker); h.alive {
 			o := &order{Start: e, landed: make([]Source, len(e.Sources))}
 			o.Sources = slices.Clone(e.Sources) // Feed changes them
+			if e.ID.Phase == Map {
+				o.extent = w.job(e.ID.Job).extents[e.ID.Index]
+			}
 			h.running = append(h.running, o)
 			w.land(h, o)
 		}
@@ -68,6 +71,8 @@ func (w *world) carryOut(effect Effect) {
 		if h := w.host(e.Worker); h.alive {
 			w.feed(h, e)
 		}
+	case Yield:
+		w.checkYield(e)
 	case Stop:
 		if !w.slots[e.Worker][e.ID] {
 			w.failf("stop of %v on %s, where it does not run", e.ID, e.Worker)
@@ -251,4 +256,5 @@ func (w *world) checkCommit(j *durable) {
 			digests[m] = d
 		}
 	}
+	w.checkWhole(j, digests)
 }

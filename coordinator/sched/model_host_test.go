@@ -30,7 +30,12 @@ func (w *world) joinOne(again bool) {
 	if h == nil {
 		return
 	}
-	e := Join{Worker: h.id, Slots: h.slots, Held: slices.Clone(h.held)}
+	e := Join{Worker: h.id, Slots: h.slots}
+	for _, m := range h.held {
+		if w.fits(m.ID, m.Digest) {
+			e.Held = append(e.Held, m)
+		}
+	}
 	for _, r := range h.running {
 		e.Running = append(e.Running, r.ID)
 	}
@@ -87,7 +92,7 @@ func (w *world) finishOne() {
 func (w *world) finish(h *host, j *durable, o *order) Event {
 	id := o.ID
 	if id.Phase == Map && j.reduces > 0 {
-		out := MapOutput{ID: id, Digest: Digest{byte(id.Index)}}
+		out := MapOutput{ID: id, Digest: o.extent.digest(w.leave(o))}
 		if j.random {
 			out.Digest[1] = byte(w.rng.IntN(256))
 		}
@@ -106,6 +111,9 @@ func (w *world) finish(h *host, j *durable, o *order) Event {
 	if len(fail.Missing) > 0 {
 		w.Missing++
 		return fail
+	}
+	if id.Phase == Reduce && id.Gen == j.gen && len(consumed.Attempts) != j.maps {
+		w.failf("%v ends with the outputs of %d maps, of %d", id, len(consumed.Attempts), j.maps)
 	}
 	if id.Gen == j.gen { // an old generation writes where nobody looks
 		if won, ok := j.records[id.TaskID]; ok {
@@ -157,6 +165,7 @@ func (w *world) feed(h *host, e Feed) {
 		return // it has ended and its report is on the way
 	}
 	o := h.running[i]
+	o.grow(w.job(e.ID.Job).maps)
 	for _, src := range e.Sources {
 		o.Sources[src.Map] = src.Source
 		if had := o.landed[src.Map]; had.Worker != "" && src.Worker != "" && had.Digest != src.Digest {
@@ -187,12 +196,12 @@ func (w *world) deliverOne() {
 		w.step(Lose{Worker: h.id, Reason: "no heartbeat"})
 	default:
 		e := h.unacked[0]
-		if w.calm || w.chance(90) {
-			h.unacked = h.unacked[1:]
-		}
 		if w.chance(10) {
 			w.echoes = append(w.echoes, e)
 		}
-		w.step(e)
+		h.unacked = h.unacked[1:]
+		if !w.deliver(e) || !w.calm && w.chance(10) {
+			h.unacked = append(h.unacked, e)
+		}
 	}
 }

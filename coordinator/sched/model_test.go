@@ -39,7 +39,8 @@ func TestModel(t *testing.T) {
 	}
 	t.Logf("%d runs: %+v", *runs, sum)
 	if *runs >= 100 && (sum.Committed == 0 || sum.Failed == 0 || sum.Canceled == 0 || sum.Recommits == 0 || sum.Leaders == 0 || sum.Adopted == 0 ||
-		sum.Early == 0 || sum.Redone == 0 || sum.Yielded == 0 || sum.Gone == 0 || sum.Backups == 0 || sum.BackupsWon == 0 || sum.Upset == 0) {
+		sum.Early == 0 || sum.Redone == 0 || sum.Yielded == 0 || sum.Gone == 0 || sum.Backups == 0 || sum.BackupsWon == 0 || sum.Upset == 0 ||
+		sum.Cuts == 0 || sum.CutsLost == 0 || sum.CutsUnheard == 0 || sum.Misfits == 0) {
 		t.Errorf("the model did not reach everything: %+v", sum)
 	}
 }
@@ -51,6 +52,9 @@ type tally struct {
 	Early, Yielded, Gone, Contradicted int
 	// Backups of slow attempts: begun, done before the other, ended badly beside it.
 	Backups, BackupsWon, Upset int
+	// Tails of slow maps: recorded; not, as the leader died; recorded by a leader that died of it. Outputs of another extent
+	// than their task's, dropped.
+	Cuts, CutsLost, CutsUnheard, Misfits int
 }
 
 func (a *tally) add(b tally) {
@@ -72,12 +76,19 @@ func (a *tally) add(b tally) {
 	a.Backups += b.Backups
 	a.BackupsWon += b.BackupsWon
 	a.Upset += b.Upset
+	a.Cuts += b.Cuts
+	a.CutsLost += b.CutsLost
+	a.CutsUnheard += b.CutsUnheard
+	a.Misfits += b.Misfits
 }
 
 // durable is what the store says of a job; it survives leaders.
 type durable struct {
 	id            JobID
 	maps, reduces int
+	extents       []extent // by map; maps is their number
+	claims        int
+	cut           *pendingCut // of this leader
 	gen           int32
 	records       map[TaskID]Consumed // winners under gen
 	holders       map[WorkerID]bool
@@ -110,6 +121,8 @@ type host struct {
 type order struct {
 	Start
 	landed []Source // by map; no worker: not yet
+	extent extent   // of a map
+	yield  bool
 }
 
 type world struct {
@@ -174,6 +187,7 @@ func (w *world) lead() {
 		h.joined = false
 	}
 	for _, j := range w.jobs {
+		w.interrupt(j)
 		j.admitted, j.released = false, false
 		if j.answer != nil && w.chance(50) { // it was durable before the leader died
 			w.resolve(j)
@@ -185,6 +199,9 @@ func (w *world) lead() {
 
 // act does one random thing.
 func (w *world) act() {
+	if w.chance(20) && w.hasten() {
+		return
+	}
 	switch n := w.rng.IntN(100); {
 	case n < 4 && len(w.jobs) < 6:
 		w.submit()
@@ -210,7 +227,7 @@ func (w *world) act() {
 	case n < 50:
 		w.pass()
 	case n < 53 && len(w.echoes) > 0:
-		w.step(pick(w, w.echoes))
+		w.deliver(pick(w, w.echoes))
 	case n < 55:
 		w.eraseDisk()
 	case n < 60:
@@ -233,6 +250,10 @@ func (w *world) submit() {
 		id: id, maps: w.rng.IntN(6), reduces: w.rng.IntN(4), records: map[TaskID]Consumed{}, holders: map[WorkerID]bool{},
 		random: w.chance(30), strict: w.chance(20), published: map[TaskID]bool{},
 	})
+	j := w.jobs[len(w.jobs)-1]
+	for i := range j.maps {
+		j.extents = append(j.extents, extent{split: i, to: splitEnd})
+	}
 }
 
 // claim admits a job this leader does not know yet.
@@ -242,8 +263,10 @@ func (w *world) claim() {
 			continue
 		}
 		j.admitted = true
+		j.claims++
 		e := Admit{
-			Job: j.id, Maps: j.maps, Reduces: j.reduces, MaxAttempts: 3, Gen: j.gen, Priority: w.rng.IntN(3),
+			Tails: j.claims == 1 && j.gen == 0,
+			Job:   j.id, Maps: j.maps, Reduces: j.reduces, MaxAttempts: 3, Gen: j.gen, Priority: w.rng.IntN(3),
 			Strict: j.strict, Redone: j.redone, Published: len(j.published) > 0,
 			Finished: maps.Clone(j.records), FirstAttempt: w.leader * 1000, AwaitUntil: w.now.Add(15 * time.Second),
 		}
@@ -316,6 +339,12 @@ func (w *world) resolve(j *durable) Event {
 }
 
 func (w *world) answerOne() {
+	for _, j := range w.jobs {
+		if j.cut != nil && j.admitted {
+			w.recordCut(j)
+			return
+		}
+	}
 	for _, j := range w.jobs {
 		if j.answer != nil && j.admitted {
 			w.step(w.resolve(j))

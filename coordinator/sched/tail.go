@@ -80,7 +80,8 @@ func (s *Scheduler) tail(e Tail) {
 		j.counts[Map][taskQueued]++
 		j.again[Map].push(i)
 	}
-	j.sources = nil // it is longer now
+	j.earlyAt = s.cfg.earlyAt(len(j.tasks[Map]))
+	j.sources = nil                  // it is longer now
 	for _, a := range j.live.items { // and how many maps there are
 		if a.current() && a.id.Phase == Reduce && !a.untold {
 			a.untold = true
