@@ -139,3 +139,28 @@ func TestSourcesOfNonsense(t *testing.T) {
 		t.Errorf("an unknown task is gone: %v", err)
 	}
 }
+
+// TestSourcesGrow: tails of maps are more maps; the reduce is whole when their runs have landed too. One that had all before it
+// heard of them begins again.
+func TestSourcesGrow(t *testing.T) {
+	s := NewSources(2)
+	add(t, s, at("a", 0, 0))
+	list := wantAsked(t, s, "a/0.0")
+	if !s.land(list[0], 0) {
+		t.Fatal("it did not land")
+	}
+	if err := s.Grow(3); err != nil {
+		t.Fatal(err)
+	}
+	add(t, s, at("b", 0, 1, 2))
+	list = wantAsked(t, s, "b/1.0", "b/2.0")
+	if !s.land(list[0], 0) || s.Whole() || !s.land(list[0], 1) || !s.Whole() {
+		t.Error("it is whole with all three, and no earlier")
+	}
+	if err := s.Grow(2); err != nil {
+		t.Error(err)
+	}
+	if err := s.Grow(4); !errs.Is(err, errs.Unavailable) || s.err() == nil {
+		t.Errorf("more maps, when all were there: %v", err)
+	}
+}
