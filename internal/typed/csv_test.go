@@ -10,8 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mrctl/mrctl/internal/codec"
 	"pgregory.net/rapid"
+
+	"github.com/mrctl/mrctl/internal/codec"
 )
 
 type texts struct{ A, B, C string }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mrctl/mrctl/internal/s3server"
@@ -51,6 +52,24 @@ func (s *Stage) Scratch() (found []string, err error) {
 	return found, nil
 }
 
+// uploads lists the keys of uploads that nobody completed. MinIO lists those of the whole bucket from memory, where one stays
+// whose completion lost its client; asked for a key, it looks.
+func (s *Stage) uploads(ctx context.Context) (keys []string, err error) {
+	all, err := s.Bucket.Uploads(ctx, s3server.Bucket, "")
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(all)
+	for _, key := range slices.Compact(all) {
+		found, err := s.Bucket.Uploads(ctx, s3server.Bucket, key)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, slices.DeleteFunc(found, func(k string) bool { return k != key })...)
+	}
+	return keys, nil
+}
+
 // Left lists what has no owner any more when every process has ended, by kind.
 func (s *Stage) Left(ctx context.Context) (map[string][]string, error) {
 	left := map[string][]string{}
@@ -62,7 +81,7 @@ func (s *Stage) Left(ctx context.Context) (map[string][]string, error) {
 		return nil, err
 	}
 	if s.server != nil {
-		left["staged uploads"], err = s.Bucket.Uploads(ctx, s3server.Bucket, "")
+		left["staged uploads"], err = s.uploads(ctx)
 		return left, err
 	}
 	for _, dir := range []string{s.Local("out"), s.Local("store")} {
