@@ -64,6 +64,11 @@ func (h halfDone) returning(w *worker) *sessionv1.Register {
 // finish lets the attempt that both leaders knew come to its end, and looks at the job's.
 func (h halfDone) finish(c *cluster, s *coord, w *worker) {
 	c.t.Helper()
+	// Not before: a record that is there when the leader looks is one it keeps.
+	c.until("the attempt to be adopted", func() bool {
+		st := s.status(c, h.id)
+		return len(st.Stages) == 2 && st.Stages[1].Running == 1
+	})
 	w.reduce(h.running)
 	st := s.end(c, h.id)
 	if st.Phase != controlv1.JobStatus_PHASE_DONE || st.TasksKept != 4 || st.AttemptsFailed != 0 || st.AttemptsLost != 0 {

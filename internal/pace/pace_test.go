@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-const size = 16 << 20
+const size = 32 << 20 // much more than the 4 MiB at which Go collects by itself
 
 // allocate makes garbage of n bytes and says how many collections that took.
 func allocate(n int) uint32 {
@@ -26,6 +26,7 @@ func TestLate(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	runtime.GC()
 	plain := allocate(10 * size)
+	runtime.GC() // one that is under way would be counted below
 	b := Late(size)
 	if n := allocate(size / 2); n != 0 {
 		t.Errorf("%d collections before the first is due", n)
