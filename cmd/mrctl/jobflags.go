@@ -58,14 +58,11 @@ func jobOf(c *cli.Context, what subject) (job spec.Job, err error) {
 		Shuffle:          c.String("shuffle"),
 		NoBackup:         c.Bool("no-backup"),
 	}
-	if job.OutputFormat == "" {
-		job.OutputFormat = string(what.format)
-	}
 	job.InputFormat = withDialect(c, job.InputFormat)
 	if err := dataset.CheckFormat(job.InputFormat); err != nil {
 		return job, err
 	}
-	format, err := formatOf(c)
+	format, err := formatOf(c, what.format)
 	if err != nil {
 		return job, err
 	}

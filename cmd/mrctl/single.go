@@ -34,13 +34,17 @@ func partitionsOf(c *cli.Context) (int, error) {
 	return 1, nil
 }
 
-// formatOf reads --output-format and --output-compression; of a single file, its name decides what they leave open.
-func formatOf(c *cli.Context) (output.Format, error) {
-	given, err := output.Compressed(output.Format(c.String("output-format")), c.String("output-compression"))
+// formatOf reads --output-format and --output-compression; of a single file, its name decides what they leave open. usual is
+// the format where nothing says one.
+func formatOf(c *cli.Context, usual output.Format) (output.Format, error) {
+	asked, named := output.Format(c.String("output-format")), fileFormat(c)
+	if asked == "" && named == "" {
+		asked = usual
+	}
+	given, err := output.Compressed(asked, c.String("output-compression"))
 	if err != nil {
 		return "", err
 	}
-	named := fileFormat(c)
 	if named == "" {
 		return given, nil
 	}
