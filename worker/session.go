@@ -24,13 +24,16 @@ const (
 	protocol     = 1
 	firstPause   = 10 * time.Millisecond // before looking for a leader again
 	longestPause = 2 * time.Second
-	parting      = 200 * time.Millisecond // for saying goodbye to a leader
+	// For a while after a leader is lost another one is about to lead, and work waits for it.
+	eagerPause = 400 * time.Millisecond
+	eagerFor   = 30 * time.Second
+	parting    = 200 * time.Millisecond // for saying goodbye to a leader
 )
 
 // sessions attaches to one leader after the other until ctx ends.
 func (a *Agent) sessions(ctx context.Context) {
-	pause := firstPause
-	known := a.cfg.Leader // tried once: who leads next says the lease
+	pause, lost := firstPause, time.Time{} // lost: when the last real session ended
+	known := a.cfg.Leader                  // tried once: who leads next says the lease
 	for ctx.Err() == nil {
 		began := time.Now()
 		addr, err := known, error(nil)
@@ -45,14 +48,18 @@ func (a *Agent) sessions(ctx context.Context) {
 			return
 		}
 		if time.Since(began) > longestPause {
-			pause = firstPause // it was a real session
+			pause, lost = firstPause, time.Now() // it was a real session
 		}
 		a.log.Debug("no session with a leader", zap.String("addr", addr), zap.Error(err))
 		select {
 		case <-time.After(pause/2 + rand.N(pause)):
 		case <-ctx.Done():
 		}
-		pause = min(2*pause, longestPause)
+		longest := longestPause
+		if time.Since(lost) < eagerFor {
+			longest = eagerPause
+		}
+		pause = min(2*pause, longest)
 	}
 }
 
