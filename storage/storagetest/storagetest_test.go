@@ -39,7 +39,7 @@ func (s mixed) Get(ctx context.Context, key string) ([]byte, storage.Info, error
 	return body, info, err
 }
 
-// checkThenAct compares versions and writes in two steps.
+// checkThenAct compares versions and writes in two steps, and between them gives others a chance to write.
 type checkThenAct struct{ storage.Store }
 
 func (s checkThenAct) PutIf(ctx context.Context, key string, body []byte, want storage.Version) (storage.Version, error) {
@@ -47,7 +47,12 @@ func (s checkThenAct) PutIf(ctx context.Context, key string, body []byte, want s
 	if err != nil && !errors.Is(err, storage.ErrNotExist) || info.Version != want {
 		return s.Store.PutIf(ctx, key, body, want)
 	}
-	runtime.Gosched()
+	for range 200 {
+		if now, err := s.Stat(ctx, key); err != nil && !errors.Is(err, storage.ErrNotExist) || now.Version != want {
+			break
+		}
+		runtime.Gosched()
+	}
 	for {
 		v, err := s.Store.PutIf(ctx, key, body, info.Version)
 		if !errors.Is(err, storage.ErrPrecondition) {
