@@ -24,13 +24,13 @@ func dies(r *room) {
 
 // noRoom bounds the size of files: what goes beyond fails as on a full disk, in the run of a map or, where runs are small,
 // in the part. Scratch may have room again at any time and on another worker, so the job goes on for minutes, which is
-// cut short here.
+// cut short here, by one signal: in the background, timeout would send another one to its group, at which mrctl leaves at once.
 func noRoom(r *room) {
 	text, _ := numbered(200_000)
 	in := r.file("in.txt", text)
 	bounded := []string{"bash", "-c", `ulimit -f 1000; exec "$@"`, "bash"}
 	flags := []string{"--slots", "1", "--memory", "64MiB", "--partitions", "1", "--split-size"}
-	e := r.runBy(append([]string{"timeout", "--preserve-status", "-s", "INT", "2"}, bounded...), "lines", in, append(flags, "16MiB")...)
+	e := r.runBy(append([]string{"timeout", "--foreground", "--preserve-status", "-s", "INT", "2"}, bounded...), "lines", in, append(flags, "16MiB")...)
 	e.fails(130, "interrupted")
 	if !strings.Contains(e.Out, "attempt-lost") || !strings.Contains(e.Out, "write run") || !strings.Contains(e.Out, "file too large") {
 		r.Errorf("the events do not say why attempts are lost:\n%s", e.Out)
