@@ -55,12 +55,16 @@ func (a *Agent) sessions(ctx context.Context) {
 		case <-time.After(pause/2 + rand.N(pause)):
 		case <-ctx.Done():
 		}
-		longest := longestPause
-		if time.Since(lost) < eagerFor {
-			longest = eagerPause
-		}
-		pause = min(2*pause, longest)
+		pause = longer(pause, time.Since(lost))
 	}
+}
+
+// longer is the pause after pause, when the last leader was lost so long ago.
+func longer(pause, since time.Duration) time.Duration {
+	if since < eagerFor {
+		return min(2*pause, eagerPause)
+	}
+	return min(2*pause, longestPause)
 }
 
 func (a *Agent) findLeader(ctx context.Context) (string, error) {

@@ -223,9 +223,7 @@ func advertised(given string, at net.Addr) (string, error) {
 // workerScratch prepares a worker's scratch folder: the named one, which no other worker may use at the time, or a new
 // one that leave removes.
 func workerScratch(dir string) (scratch string, leave func() error, err error) {
-	if err := tempdir.Abandoned(os.RemoveAll); err != nil {
-		return "", nil, err
-	}
+	_ = tempdir.Abandoned(os.RemoveAll) // what cannot be removed now is in nobody's way
 	if dir == "" {
 		base, err := home()
 		if err != nil {
