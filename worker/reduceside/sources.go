@@ -19,6 +19,7 @@ type Sources struct {
 	maps   []source       // guarded by mu; by map task
 	asked  map[string]int // guarded by mu; runs asked for and not here yet, by worker
 	landed int            // guarded by mu
+	lost   bool           // guarded by mu; some cannot be had, so nothing more is asked for
 	bad    error          // guarded by mu; what was wrong with something that was added
 }
 
@@ -159,10 +160,14 @@ func (s *Sources) err() error {
 }
 
 // ask gives the runs that can be fetched now, by worker, and counts them as asked for. Workers from which runs are still
-// on their way are left out: what else they hold waits for the next time, and goes in one stream.
+// on their way are left out: what else they hold waits for the next time, and goes in one stream. Once runs were missing
+// there is nothing to ask for: the attempt is over, and must not ask for the same ones again before it notices.
 func (s *Sources) ask() []*sessionv1.Source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.lost {
+		return nil
+	}
 	var list []*sessionv1.Source
 	by := map[string]*sessionv1.Source{}
 	for task := range s.maps {
@@ -216,6 +221,7 @@ func (s *Sources) missing(list []*sessionv1.Source, why func(task uint32) string
 		for i, task := range src.GetTasks() {
 			if m := &s.maps[task]; m.asked.is(placeOf(src, i)) {
 				s.answer(m)
+				s.lost = true
 				lost = append(lost, shuffle.Missing{Worker: src.GetWorker(), Task: task, Attempt: src.GetAttempts()[i], Why: why(task)})
 			}
 		}
