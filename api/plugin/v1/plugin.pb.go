@@ -180,7 +180,7 @@ func (x InputBatch_Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use InputBatch_Format.Descriptor instead.
 func (InputBatch_Format) EnumDescriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{9, 0}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{12, 0}
 }
 
 type DescribeRequest struct {
@@ -343,7 +343,16 @@ type Stage struct {
 	// The plugin wants lines with their terminators left on, and strips them itself.
 	RawLines bool `protobuf:"varint,11,opt,name=raw_lines,json=rawLines,proto3" json:"raw_lines,omitempty"`
 	// Map returns each record as its own pair: the worker may sort without calling the plugin.
-	Identity      bool `protobuf:"varint,12,opt,name=identity,proto3" json:"identity,omitempty"`
+	Identity bool `protobuf:"varint,12,opt,name=identity,proto3" json:"identity,omitempty"`
+	// The inputs by name. None: there is one, without a name, as input_schema, input_kind and raw_lines say.
+	Inputs []*Input `protobuf:"bytes,13,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	// There is nothing to group: the values of the pairs that Map gives, whose keys are empty, are rows of output_schema, in
+	// the order of the input.
+	MapOnly bool `protobuf:"varint,14,opt,name=map_only,json=mapOnly,proto3" json:"map_only,omitempty"`
+	// Further outputs besides the one of output_schema. Their rows come from Reduce, or from Map where map_only.
+	Outputs []*Output `protobuf:"bytes,15,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	// Names of files that every attempt is to find on its own disk, see Side.
+	Sides         []string `protobuf:"bytes,16,rep,name=sides,proto3" json:"sides,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -462,6 +471,218 @@ func (x *Stage) GetIdentity() bool {
 	return false
 }
 
+func (x *Stage) GetInputs() []*Input {
+	if x != nil {
+		return x.Inputs
+	}
+	return nil
+}
+
+func (x *Stage) GetMapOnly() bool {
+	if x != nil {
+		return x.MapOnly
+	}
+	return false
+}
+
+func (x *Stage) GetOutputs() []*Output {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
+func (x *Stage) GetSides() []string {
+	if x != nil {
+		return x.Sides
+	}
+	return nil
+}
+
+// Input is one of the inputs of a stage.
+type Input struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Name        string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // 1 to 40 of a-z, 0-9 and -
+	InputSchema []byte                 `protobuf:"bytes,2,opt,name=input_schema,json=inputSchema,proto3" json:"input_schema,omitempty"`
+	InputKind   Stage_InputKind        `protobuf:"varint,3,opt,name=input_kind,json=inputKind,proto3,enum=plugin.v1.Stage_InputKind" json:"input_kind,omitempty"`
+	RawLines    bool                   `protobuf:"varint,4,opt,name=raw_lines,json=rawLines,proto3" json:"raw_lines,omitempty"`
+	// Not 0: it is the rows of the stage at this place, counted from 1, in the description; that stage comes before.
+	After         uint32 `protobuf:"varint,5,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Input) Reset() {
+	*x = Input{}
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Input) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Input) ProtoMessage() {}
+
+func (x *Input) ProtoReflect() protoreflect.Message {
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Input.ProtoReflect.Descriptor instead.
+func (*Input) Descriptor() ([]byte, []int) {
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Input) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Input) GetInputSchema() []byte {
+	if x != nil {
+		return x.InputSchema
+	}
+	return nil
+}
+
+func (x *Input) GetInputKind() Stage_InputKind {
+	if x != nil {
+		return x.InputKind
+	}
+	return Stage_INPUT_KIND_UNSPECIFIED
+}
+
+func (x *Input) GetRawLines() bool {
+	if x != nil {
+		return x.RawLines
+	}
+	return false
+}
+
+func (x *Input) GetAfter() uint32 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+// Output is a further output of a stage.
+type Output struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // 1 to 40 of a-z, 0-9 and -
+	Schema        []byte                 `protobuf:"bytes,2,opt,name=schema,proto3" json:"schema,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Output) Reset() {
+	*x = Output{}
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Output) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Output) ProtoMessage() {}
+
+func (x *Output) ProtoReflect() protoreflect.Message {
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Output.ProtoReflect.Descriptor instead.
+func (*Output) Descriptor() ([]byte, []int) {
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Output) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Output) GetSchema() []byte {
+	if x != nil {
+		return x.Schema
+	}
+	return nil
+}
+
+// Side is a file that lies on the worker's disk, unpacked, for the plugin to read.
+type Side struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Side) Reset() {
+	*x = Side{}
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Side) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Side) ProtoMessage() {}
+
+func (x *Side) ProtoReflect() protoreflect.Message {
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Side.ProtoReflect.Descriptor instead.
+func (*Side) Descriptor() ([]byte, []int) {
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Side) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Side) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
 type Flag struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -474,7 +695,7 @@ type Flag struct {
 
 func (x *Flag) Reset() {
 	*x = Flag{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[3]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -486,7 +707,7 @@ func (x *Flag) String() string {
 func (*Flag) ProtoMessage() {}
 
 func (x *Flag) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[3]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -499,7 +720,7 @@ func (x *Flag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Flag.ProtoReflect.Descriptor instead.
 func (*Flag) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{3}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Flag) GetName() string {
@@ -543,7 +764,7 @@ type Buffers struct {
 
 func (x *Buffers) Reset() {
 	*x = Buffers{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[4]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +776,7 @@ func (x *Buffers) String() string {
 func (*Buffers) ProtoMessage() {}
 
 func (x *Buffers) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[4]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +789,7 @@ func (x *Buffers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Buffers.ProtoReflect.Descriptor instead.
 func (*Buffers) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{4}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Buffers) GetRows() uint32 {
@@ -598,7 +819,7 @@ type Place struct {
 
 func (x *Place) Reset() {
 	*x = Place{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[5]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +831,7 @@ func (x *Place) String() string {
 func (*Place) ProtoMessage() {}
 
 func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[5]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +844,7 @@ func (x *Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Place.ProtoReflect.Descriptor instead.
 func (*Place) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{5}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Place) GetSegment() uint32 {
@@ -657,7 +878,7 @@ type MapRequest struct {
 
 func (x *MapRequest) Reset() {
 	*x = MapRequest{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[6]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -669,7 +890,7 @@ func (x *MapRequest) String() string {
 func (*MapRequest) ProtoMessage() {}
 
 func (x *MapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[6]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -682,7 +903,7 @@ func (x *MapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapRequest.ProtoReflect.Descriptor instead.
 func (*MapRequest) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{6}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *MapRequest) GetKind() isMapRequest_Kind {
@@ -775,7 +996,7 @@ type TaskID struct {
 
 func (x *TaskID) Reset() {
 	*x = TaskID{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[7]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -787,7 +1008,7 @@ func (x *TaskID) String() string {
 func (*TaskID) ProtoMessage() {}
 
 func (x *TaskID) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[7]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -800,7 +1021,7 @@ func (x *TaskID) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskID.ProtoReflect.Descriptor instead.
 func (*TaskID) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TaskID) GetJob() string {
@@ -849,14 +1070,17 @@ type MapStart struct {
 	// Say Progress after every batch.
 	AckBatches bool `protobuf:"varint,8,opt,name=ack_batches,json=ackBatches,proto3" json:"ack_batches,omitempty"`
 	// Send every bad record in BadRecords, not only samples of them at the end.
-	ReportBad     bool `protobuf:"varint,9,opt,name=report_bad,json=reportBad,proto3" json:"report_bad,omitempty"`
+	ReportBad bool `protobuf:"varint,9,opt,name=report_bad,json=reportBad,proto3" json:"report_bad,omitempty"`
+	// Which of the stage's inputs the records are of, counted from 0.
+	Input         uint32  `protobuf:"varint,10,opt,name=input,proto3" json:"input,omitempty"`
+	Sides         []*Side `protobuf:"bytes,11,rep,name=sides,proto3" json:"sides,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MapStart) Reset() {
 	*x = MapStart{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[8]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -868,7 +1092,7 @@ func (x *MapStart) String() string {
 func (*MapStart) ProtoMessage() {}
 
 func (x *MapStart) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[8]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -881,7 +1105,7 @@ func (x *MapStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapStart.ProtoReflect.Descriptor instead.
 func (*MapStart) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *MapStart) GetId() *TaskID {
@@ -947,6 +1171,20 @@ func (x *MapStart) GetReportBad() bool {
 	return false
 }
 
+func (x *MapStart) GetInput() uint32 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
+func (x *MapStart) GetSides() []*Side {
+	if x != nil {
+		return x.Sides
+	}
+	return nil
+}
+
 type InputBatch struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Buffers *Buffers               `protobuf:"bytes,1,opt,name=buffers,proto3" json:"buffers,omitempty"` // strings and bytes: offsets, data; rows: see format
@@ -962,7 +1200,7 @@ type InputBatch struct {
 
 func (x *InputBatch) Reset() {
 	*x = InputBatch{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1212,7 @@ func (x *InputBatch) String() string {
 func (*InputBatch) ProtoMessage() {}
 
 func (x *InputBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1225,7 @@ func (x *InputBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InputBatch.ProtoReflect.Descriptor instead.
 func (*InputBatch) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *InputBatch) GetBuffers() *Buffers {
@@ -1033,7 +1271,7 @@ type End struct {
 
 func (x *End) Reset() {
 	*x = End{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1283,7 @@ func (x *End) String() string {
 func (*End) ProtoMessage() {}
 
 func (x *End) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1296,7 @@ func (x *End) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use End.ProtoReflect.Descriptor instead.
 func (*End) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 // Credit gives segments back to their owner.
@@ -1071,7 +1309,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[11]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1083,7 +1321,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[11]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1096,7 +1334,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Credit) GetSegments() []uint32 {
@@ -1116,6 +1354,7 @@ type MapResponse struct {
 	//	*MapResponse_Progress
 	//	*MapResponse_Credit
 	//	*MapResponse_Bad
+	//	*MapResponse_Rows
 	Kind          isMapResponse_Kind `protobuf_oneof:"kind"`
 	Body          []byte             `protobuf:"bytes,15,opt,name=body,proto3" json:"body,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1124,7 +1363,7 @@ type MapResponse struct {
 
 func (x *MapResponse) Reset() {
 	*x = MapResponse{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +1375,7 @@ func (x *MapResponse) String() string {
 func (*MapResponse) ProtoMessage() {}
 
 func (x *MapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +1388,7 @@ func (x *MapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapResponse.ProtoReflect.Descriptor instead.
 func (*MapResponse) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *MapResponse) GetKind() isMapResponse_Kind {
@@ -1213,6 +1452,15 @@ func (x *MapResponse) GetBad() *BadRecords {
 	return nil
 }
 
+func (x *MapResponse) GetRows() *OutputBatch {
+	if x != nil {
+		if x, ok := x.Kind.(*MapResponse_Rows); ok {
+			return x.Rows
+		}
+	}
+	return nil
+}
+
 func (x *MapResponse) GetBody() []byte {
 	if x != nil {
 		return x.Body
@@ -1248,6 +1496,10 @@ type MapResponse_Bad struct {
 	Bad *BadRecords `protobuf:"bytes,6,opt,name=bad,proto3,oneof"`
 }
 
+type MapResponse_Rows struct {
+	Rows *OutputBatch `protobuf:"bytes,7,opt,name=rows,proto3,oneof"` // of a further output, where map_only
+}
+
 func (*MapResponse_Batch) isMapResponse_Kind() {}
 
 func (*MapResponse_Done) isMapResponse_Kind() {}
@@ -1259,6 +1511,8 @@ func (*MapResponse_Progress) isMapResponse_Kind() {}
 func (*MapResponse_Credit) isMapResponse_Kind() {}
 
 func (*MapResponse_Bad) isMapResponse_Kind() {}
+
+func (*MapResponse_Rows) isMapResponse_Kind() {}
 
 type PairBatch struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1274,7 +1528,7 @@ type PairBatch struct {
 
 func (x *PairBatch) Reset() {
 	*x = PairBatch{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1540,7 @@ func (x *PairBatch) String() string {
 func (*PairBatch) ProtoMessage() {}
 
 func (x *PairBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1553,7 @@ func (x *PairBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PairBatch.ProtoReflect.Descriptor instead.
 func (*PairBatch) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PairBatch) GetBuffers() *Buffers {
@@ -1346,7 +1600,7 @@ type MapDone struct {
 
 func (x *MapDone) Reset() {
 	*x = MapDone{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1358,7 +1612,7 @@ func (x *MapDone) String() string {
 func (*MapDone) ProtoMessage() {}
 
 func (x *MapDone) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1371,7 +1625,7 @@ func (x *MapDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapDone.ProtoReflect.Descriptor instead.
 func (*MapDone) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MapDone) GetCounters() *Counters {
@@ -1396,7 +1650,7 @@ type Counters struct {
 
 func (x *Counters) Reset() {
 	*x = Counters{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[15]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1662,7 @@ func (x *Counters) String() string {
 func (*Counters) ProtoMessage() {}
 
 func (x *Counters) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[15]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1675,7 @@ func (x *Counters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counters.ProtoReflect.Descriptor instead.
 func (*Counters) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Counters) GetUser() map[string]int64 {
@@ -1486,7 +1740,7 @@ type BadRecord struct {
 
 func (x *BadRecord) Reset() {
 	*x = BadRecord{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[16]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1498,7 +1752,7 @@ func (x *BadRecord) String() string {
 func (*BadRecord) ProtoMessage() {}
 
 func (x *BadRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[16]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1511,7 +1765,7 @@ func (x *BadRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadRecord.ProtoReflect.Descriptor instead.
 func (*BadRecord) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *BadRecord) GetBatch() uint64 {
@@ -1552,7 +1806,7 @@ type BadRecords struct {
 
 func (x *BadRecords) Reset() {
 	*x = BadRecords{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1564,7 +1818,7 @@ func (x *BadRecords) String() string {
 func (*BadRecords) ProtoMessage() {}
 
 func (x *BadRecords) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1577,7 +1831,7 @@ func (x *BadRecords) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadRecords.ProtoReflect.Descriptor instead.
 func (*BadRecords) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *BadRecords) GetRecords() []*BadRecord {
@@ -1596,7 +1850,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1862,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1875,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Progress) GetRecords() uint64 {
@@ -1647,7 +1901,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1913,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1926,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Failure) GetError() string {
@@ -1733,7 +1987,7 @@ type ReduceRequest struct {
 
 func (x *ReduceRequest) Reset() {
 	*x = ReduceRequest{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1999,7 @@ func (x *ReduceRequest) String() string {
 func (*ReduceRequest) ProtoMessage() {}
 
 func (x *ReduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +2012,7 @@ func (x *ReduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReduceRequest.ProtoReflect.Descriptor instead.
 func (*ReduceRequest) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReduceRequest) GetKind() isReduceRequest_Kind {
@@ -1847,13 +2101,14 @@ type ReduceStart struct {
 	// As in MapStart.
 	Down          []uint32 `protobuf:"varint,4,rep,packed,name=down,proto3" json:"down,omitempty"`
 	Up            []uint32 `protobuf:"varint,5,rep,packed,name=up,proto3" json:"up,omitempty"`
+	Sides         []*Side  `protobuf:"bytes,6,rep,name=sides,proto3" json:"sides,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReduceStart) Reset() {
 	*x = ReduceStart{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +2120,7 @@ func (x *ReduceStart) String() string {
 func (*ReduceStart) ProtoMessage() {}
 
 func (x *ReduceStart) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +2133,7 @@ func (x *ReduceStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReduceStart.ProtoReflect.Descriptor instead.
 func (*ReduceStart) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ReduceStart) GetId() *TaskID {
@@ -1916,6 +2171,13 @@ func (x *ReduceStart) GetUp() []uint32 {
 	return nil
 }
 
+func (x *ReduceStart) GetSides() []*Side {
+	if x != nil {
+		return x.Sides
+	}
+	return nil
+}
+
 type GroupBatch struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Buffers *Buffers               `protobuf:"bytes,1,opt,name=buffers,proto3" json:"buffers,omitempty"` // key offsets, keys, value offsets, values
@@ -1929,7 +2191,7 @@ type GroupBatch struct {
 
 func (x *GroupBatch) Reset() {
 	*x = GroupBatch{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1941,7 +2203,7 @@ func (x *GroupBatch) String() string {
 func (*GroupBatch) ProtoMessage() {}
 
 func (x *GroupBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1954,7 +2216,7 @@ func (x *GroupBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupBatch.ProtoReflect.Descriptor instead.
 func (*GroupBatch) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GroupBatch) GetBuffers() *Buffers {
@@ -2001,7 +2263,7 @@ type ReduceResponse struct {
 
 func (x *ReduceResponse) Reset() {
 	*x = ReduceResponse{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[23]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2013,7 +2275,7 @@ func (x *ReduceResponse) String() string {
 func (*ReduceResponse) ProtoMessage() {}
 
 func (x *ReduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[23]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2026,7 +2288,7 @@ func (x *ReduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReduceResponse.ProtoReflect.Descriptor instead.
 func (*ReduceResponse) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ReduceResponse) GetKind() isReduceResponse_Kind {
@@ -2111,15 +2373,17 @@ type OutputBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Rows  uint32                 `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
 	// body is an Arrow IPC record batch message of the stage's output schema.
-	BodyLength    uint64 `protobuf:"varint,2,opt,name=body_length,json=bodyLength,proto3" json:"body_length,omitempty"`
-	Place         *Place `protobuf:"bytes,3,opt,name=place,proto3" json:"place,omitempty"`
+	BodyLength uint64 `protobuf:"varint,2,opt,name=body_length,json=bodyLength,proto3" json:"body_length,omitempty"`
+	Place      *Place `protobuf:"bytes,3,opt,name=place,proto3" json:"place,omitempty"`
+	// Of which output: 0 is that of output_schema, n the n-th of the stage's outputs.
+	Output        uint32 `protobuf:"varint,4,opt,name=output,proto3" json:"output,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OutputBatch) Reset() {
 	*x = OutputBatch{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[24]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2131,7 +2395,7 @@ func (x *OutputBatch) String() string {
 func (*OutputBatch) ProtoMessage() {}
 
 func (x *OutputBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[24]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2144,7 +2408,7 @@ func (x *OutputBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputBatch.ProtoReflect.Descriptor instead.
 func (*OutputBatch) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *OutputBatch) GetRows() uint32 {
@@ -2168,6 +2432,13 @@ func (x *OutputBatch) GetPlace() *Place {
 	return nil
 }
 
+func (x *OutputBatch) GetOutput() uint32 {
+	if x != nil {
+		return x.Output
+	}
+	return 0
+}
+
 type ReduceDone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Counters      *Counters              `protobuf:"bytes,1,opt,name=counters,proto3" json:"counters,omitempty"`
@@ -2177,7 +2448,7 @@ type ReduceDone struct {
 
 func (x *ReduceDone) Reset() {
 	*x = ReduceDone{}
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[25]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2189,7 +2460,7 @@ func (x *ReduceDone) String() string {
 func (*ReduceDone) ProtoMessage() {}
 
 func (x *ReduceDone) ProtoReflect() protoreflect.Message {
-	mi := &file_api_plugin_v1_plugin_proto_msgTypes[25]
+	mi := &file_api_plugin_v1_plugin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2202,7 +2473,7 @@ func (x *ReduceDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReduceDone.ProtoReflect.Descriptor instead.
 func (*ReduceDone) Descriptor() ([]byte, []int) {
-	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_api_plugin_v1_plugin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ReduceDone) GetCounters() *Counters {
@@ -2226,7 +2497,7 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x06stages\x18\x03 \x03(\v2\x10.plugin.v1.StageR\x06stages\x12%\n" +
 	"\x05flags\x18\x04 \x03(\v2\x0f.plugin.v1.FlagR\x05flags\x12\x1c\n" +
 	"\tabilities\x18\x05 \x03(\tR\tabilities\x12\x18\n" +
-	"\ainvalid\x18\x06 \x01(\tR\ainvalid\"\xf4\x04\n" +
+	"\ainvalid\x18\x06 \x01(\tR\ainvalid\"\xfc\x05\n" +
 	"\x05Stage\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\finput_schema\x18\x02 \x01(\fR\vinputSchema\x12\x1d\n" +
@@ -2243,7 +2514,11 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\rhas_partition\x18\n" +
 	" \x01(\bR\fhasPartition\x12\x1b\n" +
 	"\traw_lines\x18\v \x01(\bR\brawLines\x12\x1a\n" +
-	"\bidentity\x18\f \x01(\bR\bidentity\"h\n" +
+	"\bidentity\x18\f \x01(\bR\bidentity\x12(\n" +
+	"\x06inputs\x18\r \x03(\v2\x10.plugin.v1.InputR\x06inputs\x12\x19\n" +
+	"\bmap_only\x18\x0e \x01(\bR\amapOnly\x12+\n" +
+	"\aoutputs\x18\x0f \x03(\v2\x11.plugin.v1.OutputR\aoutputs\x12\x14\n" +
+	"\x05sides\x18\x10 \x03(\tR\x05sides\"h\n" +
 	"\tInputKind\x12\x1a\n" +
 	"\x16INPUT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11INPUT_KIND_STRING\x10\x01\x12\x14\n" +
@@ -2256,7 +2531,20 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\bFOLD_MIN\x10\x03\x12\f\n" +
 	"\bFOLD_MAX\x10\x04\x12\x0e\n" +
 	"\n" +
-	"FOLD_COUNT\x10\x05\"n\n" +
+	"FOLD_COUNT\x10\x05\"\xac\x01\n" +
+	"\x05Input\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
+	"\finput_schema\x18\x02 \x01(\fR\vinputSchema\x129\n" +
+	"\n" +
+	"input_kind\x18\x03 \x01(\x0e2\x1a.plugin.v1.Stage.InputKindR\tinputKind\x12\x1b\n" +
+	"\traw_lines\x18\x04 \x01(\bR\brawLines\x12\x14\n" +
+	"\x05after\x18\x05 \x01(\rR\x05after\"4\n" +
+	"\x06Output\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06schema\x18\x02 \x01(\fR\x06schema\".\n" +
+	"\x04Side\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\"n\n" +
 	"\x04Flag\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05usage\x18\x02 \x01(\tR\x05usage\x12#\n" +
@@ -2280,7 +2568,7 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\rR\x05stage\x12\x12\n" +
 	"\x04task\x18\x03 \x01(\rR\x04task\x12\x18\n" +
-	"\aattempt\x18\x04 \x01(\rR\aattempt\"\x91\x02\n" +
+	"\aattempt\x18\x04 \x01(\rR\aattempt\"\xce\x02\n" +
 	"\bMapStart\x12!\n" +
 	"\x02id\x18\x01 \x01(\v2\x11.plugin.v1.TaskIDR\x02id\x12\x1e\n" +
 	"\n" +
@@ -2295,7 +2583,10 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\vack_batches\x18\b \x01(\bR\n" +
 	"ackBatches\x12\x1d\n" +
 	"\n" +
-	"report_bad\x18\t \x01(\bR\treportBad\"\x9f\x02\n" +
+	"report_bad\x18\t \x01(\bR\treportBad\x12\x14\n" +
+	"\x05input\x18\n" +
+	" \x01(\rR\x05input\x12%\n" +
+	"\x05sides\x18\v \x03(\v2\x0f.plugin.v1.SideR\x05sides\"\x9f\x02\n" +
 	"\n" +
 	"InputBatch\x12,\n" +
 	"\abuffers\x18\x01 \x01(\v2\x12.plugin.v1.BuffersR\abuffers\x124\n" +
@@ -2313,14 +2604,15 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"FORMAT_IPC\x10\x02\"\x05\n" +
 	"\x03End\"$\n" +
 	"\x06Credit\x12\x1a\n" +
-	"\bsegments\x18\x01 \x03(\rR\bsegments\"\xbc\x02\n" +
+	"\bsegments\x18\x01 \x03(\rR\bsegments\"\xea\x02\n" +
 	"\vMapResponse\x12,\n" +
 	"\x05batch\x18\x01 \x01(\v2\x14.plugin.v1.PairBatchH\x00R\x05batch\x12(\n" +
 	"\x04done\x18\x02 \x01(\v2\x12.plugin.v1.MapDoneH\x00R\x04done\x12.\n" +
 	"\afailure\x18\x03 \x01(\v2\x12.plugin.v1.FailureH\x00R\afailure\x121\n" +
 	"\bprogress\x18\x04 \x01(\v2\x13.plugin.v1.ProgressH\x00R\bprogress\x12+\n" +
 	"\x06credit\x18\x05 \x01(\v2\x11.plugin.v1.CreditH\x00R\x06credit\x12)\n" +
-	"\x03bad\x18\x06 \x01(\v2\x15.plugin.v1.BadRecordsH\x00R\x03bad\x12\x12\n" +
+	"\x03bad\x18\x06 \x01(\v2\x15.plugin.v1.BadRecordsH\x00R\x03bad\x12,\n" +
+	"\x04rows\x18\a \x01(\v2\x16.plugin.v1.OutputBatchH\x00R\x04rows\x12\x12\n" +
 	"\x04body\x18\x0f \x01(\fR\x04bodyB\x06\n" +
 	"\x04kind\"\xb8\x01\n" +
 	"\tPairBatch\x12,\n" +
@@ -2370,7 +2662,7 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x03end\x18\x03 \x01(\v2\x0e.plugin.v1.EndH\x00R\x03end\x12+\n" +
 	"\x06credit\x18\x04 \x01(\v2\x11.plugin.v1.CreditH\x00R\x06credit\x12\x12\n" +
 	"\x04body\x18\x0f \x01(\fR\x04bodyB\x06\n" +
-	"\x04kind\"\x8c\x01\n" +
+	"\x04kind\"\xb3\x01\n" +
 	"\vReduceStart\x12!\n" +
 	"\x02id\x18\x01 \x01(\v2\x11.plugin.v1.TaskIDR\x02id\x12\x1e\n" +
 	"\n" +
@@ -2378,7 +2670,8 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"partitions\x12\x16\n" +
 	"\x06memory\x18\x03 \x01(\x04R\x06memory\x12\x12\n" +
 	"\x04down\x18\x04 \x03(\rR\x04down\x12\x0e\n" +
-	"\x02up\x18\x05 \x03(\rR\x02up\"\xa1\x01\n" +
+	"\x02up\x18\x05 \x03(\rR\x02up\x12%\n" +
+	"\x05sides\x18\x06 \x03(\v2\x0f.plugin.v1.SideR\x05sides\"\xa1\x01\n" +
 	"\n" +
 	"GroupBatch\x12,\n" +
 	"\abuffers\x18\x01 \x01(\v2\x12.plugin.v1.BuffersR\abuffers\x12\x1c\n" +
@@ -2392,12 +2685,13 @@ const file_api_plugin_v1_plugin_proto_rawDesc = "" +
 	"\afailure\x18\x03 \x01(\v2\x12.plugin.v1.FailureH\x00R\afailure\x12+\n" +
 	"\x06credit\x18\x04 \x01(\v2\x11.plugin.v1.CreditH\x00R\x06credit\x12\x12\n" +
 	"\x04body\x18\x0f \x01(\fR\x04bodyB\x06\n" +
-	"\x04kind\"j\n" +
+	"\x04kind\"\x82\x01\n" +
 	"\vOutputBatch\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\rR\x04rows\x12\x1f\n" +
 	"\vbody_length\x18\x02 \x01(\x04R\n" +
 	"bodyLength\x12&\n" +
-	"\x05place\x18\x03 \x01(\v2\x10.plugin.v1.PlaceR\x05place\"=\n" +
+	"\x05place\x18\x03 \x01(\v2\x10.plugin.v1.PlaceR\x05place\x12\x16\n" +
+	"\x06output\x18\x04 \x01(\rR\x06output\"=\n" +
 	"\n" +
 	"ReduceDone\x12/\n" +
 	"\bcounters\x18\x01 \x01(\v2\x13.plugin.v1.CountersR\bcounters2\xd1\x01\n" +
@@ -2419,7 +2713,7 @@ func file_api_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_api_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_api_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_api_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_api_plugin_v1_plugin_proto_goTypes = []any{
 	(Stage_InputKind)(0),     // 0: plugin.v1.Stage.InputKind
 	(Stage_Fold)(0),          // 1: plugin.v1.Stage.Fold
@@ -2427,80 +2721,89 @@ var file_api_plugin_v1_plugin_proto_goTypes = []any{
 	(*DescribeRequest)(nil),  // 3: plugin.v1.DescribeRequest
 	(*DescribeResponse)(nil), // 4: plugin.v1.DescribeResponse
 	(*Stage)(nil),            // 5: plugin.v1.Stage
-	(*Flag)(nil),             // 6: plugin.v1.Flag
-	(*Buffers)(nil),          // 7: plugin.v1.Buffers
-	(*Place)(nil),            // 8: plugin.v1.Place
-	(*MapRequest)(nil),       // 9: plugin.v1.MapRequest
-	(*TaskID)(nil),           // 10: plugin.v1.TaskID
-	(*MapStart)(nil),         // 11: plugin.v1.MapStart
-	(*InputBatch)(nil),       // 12: plugin.v1.InputBatch
-	(*End)(nil),              // 13: plugin.v1.End
-	(*Credit)(nil),           // 14: plugin.v1.Credit
-	(*MapResponse)(nil),      // 15: plugin.v1.MapResponse
-	(*PairBatch)(nil),        // 16: plugin.v1.PairBatch
-	(*MapDone)(nil),          // 17: plugin.v1.MapDone
-	(*Counters)(nil),         // 18: plugin.v1.Counters
-	(*BadRecord)(nil),        // 19: plugin.v1.BadRecord
-	(*BadRecords)(nil),       // 20: plugin.v1.BadRecords
-	(*Progress)(nil),         // 21: plugin.v1.Progress
-	(*Failure)(nil),          // 22: plugin.v1.Failure
-	(*ReduceRequest)(nil),    // 23: plugin.v1.ReduceRequest
-	(*ReduceStart)(nil),      // 24: plugin.v1.ReduceStart
-	(*GroupBatch)(nil),       // 25: plugin.v1.GroupBatch
-	(*ReduceResponse)(nil),   // 26: plugin.v1.ReduceResponse
-	(*OutputBatch)(nil),      // 27: plugin.v1.OutputBatch
-	(*ReduceDone)(nil),       // 28: plugin.v1.ReduceDone
-	nil,                      // 29: plugin.v1.Counters.UserEntry
+	(*Input)(nil),            // 6: plugin.v1.Input
+	(*Output)(nil),           // 7: plugin.v1.Output
+	(*Side)(nil),             // 8: plugin.v1.Side
+	(*Flag)(nil),             // 9: plugin.v1.Flag
+	(*Buffers)(nil),          // 10: plugin.v1.Buffers
+	(*Place)(nil),            // 11: plugin.v1.Place
+	(*MapRequest)(nil),       // 12: plugin.v1.MapRequest
+	(*TaskID)(nil),           // 13: plugin.v1.TaskID
+	(*MapStart)(nil),         // 14: plugin.v1.MapStart
+	(*InputBatch)(nil),       // 15: plugin.v1.InputBatch
+	(*End)(nil),              // 16: plugin.v1.End
+	(*Credit)(nil),           // 17: plugin.v1.Credit
+	(*MapResponse)(nil),      // 18: plugin.v1.MapResponse
+	(*PairBatch)(nil),        // 19: plugin.v1.PairBatch
+	(*MapDone)(nil),          // 20: plugin.v1.MapDone
+	(*Counters)(nil),         // 21: plugin.v1.Counters
+	(*BadRecord)(nil),        // 22: plugin.v1.BadRecord
+	(*BadRecords)(nil),       // 23: plugin.v1.BadRecords
+	(*Progress)(nil),         // 24: plugin.v1.Progress
+	(*Failure)(nil),          // 25: plugin.v1.Failure
+	(*ReduceRequest)(nil),    // 26: plugin.v1.ReduceRequest
+	(*ReduceStart)(nil),      // 27: plugin.v1.ReduceStart
+	(*GroupBatch)(nil),       // 28: plugin.v1.GroupBatch
+	(*ReduceResponse)(nil),   // 29: plugin.v1.ReduceResponse
+	(*OutputBatch)(nil),      // 30: plugin.v1.OutputBatch
+	(*ReduceDone)(nil),       // 31: plugin.v1.ReduceDone
+	nil,                      // 32: plugin.v1.Counters.UserEntry
 }
 var file_api_plugin_v1_plugin_proto_depIdxs = []int32{
 	5,  // 0: plugin.v1.DescribeResponse.stages:type_name -> plugin.v1.Stage
-	6,  // 1: plugin.v1.DescribeResponse.flags:type_name -> plugin.v1.Flag
+	9,  // 1: plugin.v1.DescribeResponse.flags:type_name -> plugin.v1.Flag
 	0,  // 2: plugin.v1.Stage.input_kind:type_name -> plugin.v1.Stage.InputKind
 	1,  // 3: plugin.v1.Stage.fold:type_name -> plugin.v1.Stage.Fold
-	11, // 4: plugin.v1.MapRequest.start:type_name -> plugin.v1.MapStart
-	12, // 5: plugin.v1.MapRequest.batch:type_name -> plugin.v1.InputBatch
-	13, // 6: plugin.v1.MapRequest.end:type_name -> plugin.v1.End
-	14, // 7: plugin.v1.MapRequest.credit:type_name -> plugin.v1.Credit
-	10, // 8: plugin.v1.MapStart.id:type_name -> plugin.v1.TaskID
-	7,  // 9: plugin.v1.InputBatch.buffers:type_name -> plugin.v1.Buffers
-	2,  // 10: plugin.v1.InputBatch.format:type_name -> plugin.v1.InputBatch.Format
-	8,  // 11: plugin.v1.InputBatch.place:type_name -> plugin.v1.Place
-	16, // 12: plugin.v1.MapResponse.batch:type_name -> plugin.v1.PairBatch
-	17, // 13: plugin.v1.MapResponse.done:type_name -> plugin.v1.MapDone
-	22, // 14: plugin.v1.MapResponse.failure:type_name -> plugin.v1.Failure
-	21, // 15: plugin.v1.MapResponse.progress:type_name -> plugin.v1.Progress
-	14, // 16: plugin.v1.MapResponse.credit:type_name -> plugin.v1.Credit
-	20, // 17: plugin.v1.MapResponse.bad:type_name -> plugin.v1.BadRecords
-	7,  // 18: plugin.v1.PairBatch.buffers:type_name -> plugin.v1.Buffers
-	8,  // 19: plugin.v1.PairBatch.place:type_name -> plugin.v1.Place
-	18, // 20: plugin.v1.MapDone.counters:type_name -> plugin.v1.Counters
-	29, // 21: plugin.v1.Counters.user:type_name -> plugin.v1.Counters.UserEntry
-	19, // 22: plugin.v1.Counters.bad_samples:type_name -> plugin.v1.BadRecord
-	19, // 23: plugin.v1.BadRecords.records:type_name -> plugin.v1.BadRecord
-	24, // 24: plugin.v1.ReduceRequest.start:type_name -> plugin.v1.ReduceStart
-	25, // 25: plugin.v1.ReduceRequest.batch:type_name -> plugin.v1.GroupBatch
-	13, // 26: plugin.v1.ReduceRequest.end:type_name -> plugin.v1.End
-	14, // 27: plugin.v1.ReduceRequest.credit:type_name -> plugin.v1.Credit
-	10, // 28: plugin.v1.ReduceStart.id:type_name -> plugin.v1.TaskID
-	7,  // 29: plugin.v1.GroupBatch.buffers:type_name -> plugin.v1.Buffers
-	8,  // 30: plugin.v1.GroupBatch.place:type_name -> plugin.v1.Place
-	27, // 31: plugin.v1.ReduceResponse.batch:type_name -> plugin.v1.OutputBatch
-	28, // 32: plugin.v1.ReduceResponse.done:type_name -> plugin.v1.ReduceDone
-	22, // 33: plugin.v1.ReduceResponse.failure:type_name -> plugin.v1.Failure
-	14, // 34: plugin.v1.ReduceResponse.credit:type_name -> plugin.v1.Credit
-	8,  // 35: plugin.v1.OutputBatch.place:type_name -> plugin.v1.Place
-	18, // 36: plugin.v1.ReduceDone.counters:type_name -> plugin.v1.Counters
-	3,  // 37: plugin.v1.PluginService.Describe:input_type -> plugin.v1.DescribeRequest
-	9,  // 38: plugin.v1.PluginService.Map:input_type -> plugin.v1.MapRequest
-	23, // 39: plugin.v1.PluginService.Reduce:input_type -> plugin.v1.ReduceRequest
-	4,  // 40: plugin.v1.PluginService.Describe:output_type -> plugin.v1.DescribeResponse
-	15, // 41: plugin.v1.PluginService.Map:output_type -> plugin.v1.MapResponse
-	26, // 42: plugin.v1.PluginService.Reduce:output_type -> plugin.v1.ReduceResponse
-	40, // [40:43] is the sub-list for method output_type
-	37, // [37:40] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	6,  // 4: plugin.v1.Stage.inputs:type_name -> plugin.v1.Input
+	7,  // 5: plugin.v1.Stage.outputs:type_name -> plugin.v1.Output
+	0,  // 6: plugin.v1.Input.input_kind:type_name -> plugin.v1.Stage.InputKind
+	14, // 7: plugin.v1.MapRequest.start:type_name -> plugin.v1.MapStart
+	15, // 8: plugin.v1.MapRequest.batch:type_name -> plugin.v1.InputBatch
+	16, // 9: plugin.v1.MapRequest.end:type_name -> plugin.v1.End
+	17, // 10: plugin.v1.MapRequest.credit:type_name -> plugin.v1.Credit
+	13, // 11: plugin.v1.MapStart.id:type_name -> plugin.v1.TaskID
+	8,  // 12: plugin.v1.MapStart.sides:type_name -> plugin.v1.Side
+	10, // 13: plugin.v1.InputBatch.buffers:type_name -> plugin.v1.Buffers
+	2,  // 14: plugin.v1.InputBatch.format:type_name -> plugin.v1.InputBatch.Format
+	11, // 15: plugin.v1.InputBatch.place:type_name -> plugin.v1.Place
+	19, // 16: plugin.v1.MapResponse.batch:type_name -> plugin.v1.PairBatch
+	20, // 17: plugin.v1.MapResponse.done:type_name -> plugin.v1.MapDone
+	25, // 18: plugin.v1.MapResponse.failure:type_name -> plugin.v1.Failure
+	24, // 19: plugin.v1.MapResponse.progress:type_name -> plugin.v1.Progress
+	17, // 20: plugin.v1.MapResponse.credit:type_name -> plugin.v1.Credit
+	23, // 21: plugin.v1.MapResponse.bad:type_name -> plugin.v1.BadRecords
+	30, // 22: plugin.v1.MapResponse.rows:type_name -> plugin.v1.OutputBatch
+	10, // 23: plugin.v1.PairBatch.buffers:type_name -> plugin.v1.Buffers
+	11, // 24: plugin.v1.PairBatch.place:type_name -> plugin.v1.Place
+	21, // 25: plugin.v1.MapDone.counters:type_name -> plugin.v1.Counters
+	32, // 26: plugin.v1.Counters.user:type_name -> plugin.v1.Counters.UserEntry
+	22, // 27: plugin.v1.Counters.bad_samples:type_name -> plugin.v1.BadRecord
+	22, // 28: plugin.v1.BadRecords.records:type_name -> plugin.v1.BadRecord
+	27, // 29: plugin.v1.ReduceRequest.start:type_name -> plugin.v1.ReduceStart
+	28, // 30: plugin.v1.ReduceRequest.batch:type_name -> plugin.v1.GroupBatch
+	16, // 31: plugin.v1.ReduceRequest.end:type_name -> plugin.v1.End
+	17, // 32: plugin.v1.ReduceRequest.credit:type_name -> plugin.v1.Credit
+	13, // 33: plugin.v1.ReduceStart.id:type_name -> plugin.v1.TaskID
+	8,  // 34: plugin.v1.ReduceStart.sides:type_name -> plugin.v1.Side
+	10, // 35: plugin.v1.GroupBatch.buffers:type_name -> plugin.v1.Buffers
+	11, // 36: plugin.v1.GroupBatch.place:type_name -> plugin.v1.Place
+	30, // 37: plugin.v1.ReduceResponse.batch:type_name -> plugin.v1.OutputBatch
+	31, // 38: plugin.v1.ReduceResponse.done:type_name -> plugin.v1.ReduceDone
+	25, // 39: plugin.v1.ReduceResponse.failure:type_name -> plugin.v1.Failure
+	17, // 40: plugin.v1.ReduceResponse.credit:type_name -> plugin.v1.Credit
+	11, // 41: plugin.v1.OutputBatch.place:type_name -> plugin.v1.Place
+	21, // 42: plugin.v1.ReduceDone.counters:type_name -> plugin.v1.Counters
+	3,  // 43: plugin.v1.PluginService.Describe:input_type -> plugin.v1.DescribeRequest
+	12, // 44: plugin.v1.PluginService.Map:input_type -> plugin.v1.MapRequest
+	26, // 45: plugin.v1.PluginService.Reduce:input_type -> plugin.v1.ReduceRequest
+	4,  // 46: plugin.v1.PluginService.Describe:output_type -> plugin.v1.DescribeResponse
+	18, // 47: plugin.v1.PluginService.Map:output_type -> plugin.v1.MapResponse
+	29, // 48: plugin.v1.PluginService.Reduce:output_type -> plugin.v1.ReduceResponse
+	46, // [46:49] is the sub-list for method output_type
+	43, // [43:46] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_api_plugin_v1_plugin_proto_init() }
@@ -2508,27 +2811,28 @@ func file_api_plugin_v1_plugin_proto_init() {
 	if File_api_plugin_v1_plugin_proto != nil {
 		return
 	}
-	file_api_plugin_v1_plugin_proto_msgTypes[6].OneofWrappers = []any{
+	file_api_plugin_v1_plugin_proto_msgTypes[9].OneofWrappers = []any{
 		(*MapRequest_Start)(nil),
 		(*MapRequest_Batch)(nil),
 		(*MapRequest_End)(nil),
 		(*MapRequest_Credit)(nil),
 	}
-	file_api_plugin_v1_plugin_proto_msgTypes[12].OneofWrappers = []any{
+	file_api_plugin_v1_plugin_proto_msgTypes[15].OneofWrappers = []any{
 		(*MapResponse_Batch)(nil),
 		(*MapResponse_Done)(nil),
 		(*MapResponse_Failure)(nil),
 		(*MapResponse_Progress)(nil),
 		(*MapResponse_Credit)(nil),
 		(*MapResponse_Bad)(nil),
+		(*MapResponse_Rows)(nil),
 	}
-	file_api_plugin_v1_plugin_proto_msgTypes[20].OneofWrappers = []any{
+	file_api_plugin_v1_plugin_proto_msgTypes[23].OneofWrappers = []any{
 		(*ReduceRequest_Start)(nil),
 		(*ReduceRequest_Batch)(nil),
 		(*ReduceRequest_End)(nil),
 		(*ReduceRequest_Credit)(nil),
 	}
-	file_api_plugin_v1_plugin_proto_msgTypes[23].OneofWrappers = []any{
+	file_api_plugin_v1_plugin_proto_msgTypes[26].OneofWrappers = []any{
 		(*ReduceResponse_Batch)(nil),
 		(*ReduceResponse_Done)(nil),
 		(*ReduceResponse_Failure)(nil),
@@ -2540,7 +2844,7 @@ func file_api_plugin_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_api_plugin_v1_plugin_proto_rawDesc), len(file_api_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   27,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
