@@ -191,8 +191,11 @@ func unknownFlag(levels []*level, name string) error {
 			names = append(names, "--"+n)
 		}
 	}
-	verb := levels[len(levels)-1].name
-	hint := fmt.Sprintf("mrctl %s --help lists its flags; flags of the plugin go after --", verb)
+	var verb string
+	for _, l := range levels[1:] {
+		verb += " " + l.name
+	}
+	hint := fmt.Sprintf("mrctl%s --help lists its flags; flags of the plugin go after --", verb)
 	if verb == "" {
 		hint = "flags of a verb stand after it; mrctl --help lists the others"
 	}

@@ -85,6 +85,7 @@ func TestArrangeRefuses(t *testing.T) {
 		{"mrctl run ./wc in -o -- -by", "flag -o: it needs a value", ""},
 		{"mrctl serve leader", `serve "leader"`, "one of coordinator, worker, all"},
 		{"mrctl serve coordinator --slots 2", "flag --slots:", ""},
+		{"mrctl serve all --rolle x", "flag --rolle:", "mrctl serve all --help lists"},
 	} {
 		_, _, err := arrange((&program{}).app(), words(c.line))
 		if err == nil || !strings.Contains(err.Error(), c.text) || !strings.Contains(hintOf(err), c.hint) {
