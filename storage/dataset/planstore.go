@@ -183,8 +183,8 @@ func readChunk(ctx context.Context, store storage.Store, h Head, chunk, n int) (
 	if b, err = dec.DecodeAll(b, nil); err != nil {
 		return nil, errs.E(errs.Corrupt, "plan chunk", key, err)
 	}
-	var splits []Split
-	if err := json.Unmarshal(b, &splits); err != nil {
+	splits, err := parseSplits(b)
+	if err != nil {
 		return nil, errs.E(errs.Corrupt, "plan chunk", key, err)
 	}
 	if len(splits) != n {
