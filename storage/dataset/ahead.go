@@ -25,35 +25,50 @@ type ahead struct {
 
 	// Those who fetch, started as there is work for them: a new goroutine for each of many files would grow its stack anew.
 	wg      sync.WaitGroup
-	work    chan *fetch // has room for all that are in queue
+	work    chan *group // has room for all that are under way
 	workers int
 
 	queue []*fetch // started, in order
+	ahead int      // groups in queue
 	held  int64    // bytes of those in queue
 	later *fetch   // taken from next, not started for want of room
 
-	mu   sync.Mutex
-	free [][]byte // buffers of one chunk, used before; guarded by mu
+	mu     sync.Mutex
+	free   [][]byte // buffers used before; guarded by mu
+	unused int64    // bytes of those; guarded by mu
 }
 
-// aheadRequests is how many requests are under way at most.
+// aheadRequests is how many requests are under way at most, those of a group counted as one.
 const aheadRequests = 8
 
-// fetch is one request. What is below done belongs to the goroutine that runs it until done is closed.
+// Requests for small files on this machine go in groups, one after the other: to hand each over by itself costs as much as
+// to read it.
+const (
+	groupSize = 16
+	groupable = 16 << 10 // bytes of a request
+)
+
+// group is requests that one goroutine runs in order. done is closed when all have been answered.
+type group struct {
+	list []*fetch
+	done chan struct{}
+}
+
+// fetch is one request. What is below group belongs to the goroutine that runs it until the group is done.
 type fetch struct {
 	piece  int // its place in the split
 	p      Piece
 	off, n int64
 	direct bool // leave the body open instead of reading it
 
-	done chan struct{}
-	data []byte
-	body io.ReadCloser
-	err  error
+	group *group // nil: it is run by who asks
+	data  []byte
+	body  io.ReadCloser
+	err   error
 }
 
 func newAhead(ctx context.Context, src Sources, limit int64, requests iter.Seq[*fetch]) *ahead {
-	a := &ahead{src: src, limit: limit, work: make(chan *fetch, aheadRequests)}
+	a := &ahead{src: src, limit: limit, work: make(chan *group, aheadRequests)}
 	a.ctx, a.cancel = context.WithCancel(ctx)
 	a.next, a.stop = iter.Pull(requests)
 	return a
@@ -61,32 +76,64 @@ func newAhead(ctx context.Context, src Sources, limit int64, requests iter.Seq[*
 
 // fill starts requests while there is room. The first in the queue is always started, whatever its size.
 func (a *ahead) fill() {
-	for len(a.queue) < aheadRequests {
-		f := a.later
-		a.later = nil
-		if f == nil {
-			var ok bool
-			if f, ok = a.next(); !ok {
-				return
+	for a.ahead < aheadRequests {
+		g := &group{done: make(chan struct{})}
+		for len(g.list) < groupSize {
+			f, ok := a.another(g.list)
+			if !ok {
+				break
 			}
+			f.group = g
+			g.list = append(g.list, f)
+			a.held += f.memory()
+			a.queue = append(a.queue, f)
 		}
-		if len(a.queue) > 0 && a.held+f.memory() > a.limit {
-			a.later = f
+		if len(g.list) == 0 {
 			return
 		}
-		a.held += f.memory()
-		a.queue = append(a.queue, f)
+		a.ahead++
 		work := a.work
-		work <- f
-		if a.workers < len(a.queue) {
+		work <- g
+		if a.workers < a.ahead {
 			a.workers++
 			a.wg.Go(func() {
-				for f := range work {
-					a.run(f)
+				for g := range work {
+					a.runAll(g)
 				}
 			})
 		}
 	}
+}
+
+// another takes the next request, if there is one, room for it, and it may go with those in list.
+func (a *ahead) another(list []*fetch) (*fetch, bool) {
+	f := a.later
+	if a.later = nil; f == nil {
+		var ok bool
+		if f, ok = a.next(); !ok {
+			return nil, false
+		}
+	}
+	if len(a.queue) > 0 && a.held+f.memory() > a.limit || len(list) > 0 && !(f.groups() && list[0].groups()) {
+		a.later = f
+		return nil, false
+	}
+	return f, true
+}
+
+// groups reports whether a request may go together with others.
+func (f *fetch) groups() bool { return !f.direct && f.n <= groupable && !remote(f.p.URI) }
+
+// pop takes the first of the queue off it.
+func (a *ahead) pop() *fetch {
+	f := a.queue[0]
+	<-f.group.done
+	a.queue = a.queue[1:]
+	a.held -= f.memory()
+	if len(a.queue) == 0 || a.queue[0].group != f.group {
+		a.ahead--
+	}
+	return f
 }
 
 func (f *fetch) memory() int64 {
@@ -102,14 +149,12 @@ func (a *ahead) take(ctx context.Context, piece int) (*fetch, error) {
 	if len(a.queue) == 0 || a.queue[0].piece != piece {
 		return nil, nil
 	}
-	f := a.queue[0]
 	select {
-	case <-f.done:
+	case <-a.queue[0].group.done:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	a.queue = a.queue[1:]
-	a.held -= f.memory()
+	f := a.pop()
 	a.fill()
 	return f, f.err
 }
@@ -117,11 +162,7 @@ func (a *ahead) take(ctx context.Context, piece int) (*fetch, error) {
 // skip drops what was fetched for a piece and is not wanted any more.
 func (a *ahead) skip(piece int) {
 	for len(a.queue) > 0 && a.queue[0].piece == piece {
-		f := a.queue[0]
-		<-f.done
-		a.queue = a.queue[1:]
-		a.held -= f.memory()
-		a.release(f)
+		a.release(a.pop())
 	}
 	for len(a.queue) == 0 && (a.later == nil || a.later.piece == piece) {
 		f, ok := a.next()
@@ -138,8 +179,14 @@ func (a *ahead) now(f *fetch) error {
 	return f.err
 }
 
+func (a *ahead) runAll(g *group) {
+	defer close(g.done)
+	for _, f := range g.list {
+		a.run(f)
+	}
+}
+
 func (a *ahead) run(f *fetch) {
-	defer close(f.done)
 	src, key, err := a.src.Source(f.p.URI)
 	if err != nil {
 		f.err = err
@@ -192,6 +239,7 @@ func (a *ahead) buffer(n int64) []byte {
 	if k := len(a.free); k > 0 && int64(cap(a.free[k-1])) >= n && int64(cap(a.free[k-1])) <= 4*n {
 		b := a.free[k-1][:n]
 		a.free = a.free[:k-1]
+		a.unused -= int64(cap(b))
 		return b
 	}
 	return make([]byte, n)
@@ -208,8 +256,9 @@ func (a *ahead) release(f *fetch) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.free) < aheadRequests {
+	if more := int64(cap(f.data)); len(a.free) < aheadRequests*groupSize && a.unused+more <= a.limit {
 		a.free = append(a.free, f.data[:0])
+		a.unused += more
 	}
 	f.data = nil
 }

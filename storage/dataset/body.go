@@ -96,7 +96,7 @@ func (r *raw) advance() error {
 		if r.pos >= r.to {
 			return io.EOF
 		}
-		f = &fetch{piece: r.index, p: r.p, off: r.pos, n: min(r.more, r.to-r.pos), done: make(chan struct{})}
+		f = &fetch{piece: r.index, p: r.p, off: r.pos, n: min(r.more, r.to-r.pos)}
 		r.more = min(2*r.more, r.tune.chunk)
 		if err := r.a.now(f); err != nil {
 			return err

@@ -118,7 +118,7 @@ func (r *Reader) requests() iter.Seq[*fetch] {
 				if !direct {
 					n = min(n, r.tune.chunk)
 				}
-				if !yield(&fetch{piece: i, p: p, off: from, n: n, direct: direct, done: make(chan struct{})}) {
+				if !yield(&fetch{piece: i, p: p, off: from, n: n, direct: direct}) {
 					return
 				}
 				from += n
