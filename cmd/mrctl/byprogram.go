@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -33,17 +34,18 @@ type subject struct {
 	format output.Format
 }
 
-// subjectOf reads what the call is about. args is what followed "--".
-func subjectOf(c *cli.Context, args []string) (subject, error) {
-	byCommands := false
-	for _, name := range []string{"map", "combine", "reduce", "fold", "framing", "ok-exit", "file"} {
-		byCommands = byCommands || c.IsSet(name)
-	}
-	if !byCommands {
-		if err := needArgs(c, 1, -1); err != nil {
-			return subject{}, err
+// byCommands reports whether commands take the place of a plugin.
+func byCommands(c *cli.Context) bool {
+	return slices.ContainsFunc([]string{"map", "combine", "reduce", "fold", "framing", "ok-exit", "file"}, c.IsSet)
+}
+
+// subjectOf reads what the call is about. words are its arguments, args is what followed "--".
+func subjectOf(c *cli.Context, words, args []string) (subject, error) {
+	if !byCommands(c) {
+		if len(words) == 0 {
+			return subject{}, needArgs(c, 1, -1)
 		}
-		return subject{arg: c.Args().First(), inputs: c.Args().Tail(), args: args}, nil
+		return subject{arg: words[0], inputs: words[1:], args: args}, nil
 	}
 	if len(args) > 0 {
 		return subject{}, next(errs.New(errs.Invalid, "%s: there is no plugin that %q could be for", c.Command.Name, args[0]),
@@ -64,7 +66,7 @@ func subjectOf(c *cli.Context, args []string) (subject, error) {
 			return subject{}, err
 		}
 	}
-	s := subject{inputs: c.Args().Slice()}
+	s := subject{inputs: words}
 	if given := c.String("output-format"); cfg.Fold == "" {
 		if given == "" {
 			s.format = output.Records

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -39,21 +40,23 @@ standard input. The result is printed unless -o names a folder; that one has to 
   mrctl run ./sort -o sorted --input-format records:100 --output-format records --key-bytes 0:10 data.bin
                                                              records in order of their first 10 bytes
 
+  mrctl run -f job.yaml --set day=2026-11-22                 what the line says, from a file (docs/job-files.md)
+
 --map, --reduce or --fold run commands instead of a plugin (docs/any-program.md); all arguments are inputs then.
 
   mrctl run --map 'grep -o "GET /[a-z]*" || [ $? = 1 ]' --fold count s3://logs/2026/
   mrctl run --map 'grep ERROR' --ok-exit 1 --reduce 'uniq -c' logs/`,
-		Flags: append(append(append(jobFlags(), commandFlags()...), schedulingFlags()...),
+		Flags: slices.Concat(jobFlags(), commandFlags(), schedulingFlags(), jobFileFlags(), []cli.Flag{
 			&cli.IntFlag{Name: "slots", Usage: "`N` tasks at a time", DefaultText: "the number of cores"},
 			&cli.StringFlag{Name: "profile", Usage: "write CPU profiles of mrctl and the plugin into `DIR`, for go tool pprof"},
 			&cli.StringFlag{Name: "memory", Usage: "hold at most `BYTES`, such as 256MiB, 1GiB or 25%", DefaultText: defaultMemory + " of this machine's"},
-		),
+		}),
 		Action: p.runJob,
 	}
 }
 
 func (p *program) runJob(c *cli.Context) (err error) {
-	what, err := subjectOf(c, p.plugin)
+	what, err := p.subject(c)
 	if err != nil {
 		return err
 	}

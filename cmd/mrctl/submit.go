@@ -25,19 +25,20 @@ func (p *program) submitCommand() *cli.Command {
 away. Paths of this machine are refused unless the store is a folder too, or --shared-fs says that all workers see them.
 
   mrctl submit ./examples/wordcount 's3://logs/2026/**' -o s3://results/words --store s3://cluster/mrctl
+  mrctl submit -f job.yaml --set day=2026-11-22 --store s3://cluster/mrctl
   id=$(mrctl submit ./wc s3://logs/ -o s3://results/words --store s3://cluster/mrctl --detach)
 
 Ctrl-C asks whether to cancel the job or to leave it running; where nobody can be asked, it cancels.`,
-		Flags: append(append(jobFlags(), commandFlags()...),
+		Flags: slices.Concat(jobFlags(), commandFlags(), jobFileFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "print the job's id and leave"},
 			&cli.BoolFlag{Name: "shared-fs", Usage: "local paths mean the same on every worker"},
-		),
+		}),
 		Action: p.submit,
 	}
 }
 
 func (p *program) submit(c *cli.Context) error {
-	what, err := subjectOf(c, p.plugin)
+	what, err := p.subject(c)
 	if err != nil {
 		return err
 	}
