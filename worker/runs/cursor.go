@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -21,6 +22,10 @@ type Range struct {
 	Off  int64
 	Len  int64
 	Totals
+	// Span, where it is not nil, is what of an ordered run is to be read: the range may hold more, before it and in the
+	// section Last, which is its last one.
+	Span *Span
+	Last int
 	// Done, if set, is called once, when the range has been read or given up: it removes a file, gives back memory.
 	Done func()
 }
@@ -62,11 +67,43 @@ type cursor struct {
 	left   uint32 // rows still in rest
 	rest   []byte // unread pairs of the block
 
-	pair Pair
+	pair   Pair
+	inSpan bool // the first pair of the span has been met
+	below  bool // one below it has
 }
 
 // next moves to the next pair; false is the end of the range.
 func (c *cursor) next() (bool, error) {
+	more, err := c.advance()
+	if c.r.Span == nil || !more {
+		return more, err
+	}
+	return c.within()
+}
+
+// within gives the pair that has been read, or the next one, that is of the span.
+func (c *cursor) within() (more bool, err error) {
+	s := c.r.Span
+	for !c.inSpan && bytes.Compare(c.pair.Key, s.Low) < 0 {
+		c.below = true
+		if more, err = c.advance(); !more {
+			return more, err
+		}
+	}
+	if !c.inSpan && !c.below && c.part > 0 {
+		return false, c.corrupt("its first section begins within the keys that were asked for, and is not the first of all")
+	}
+	c.inSpan = true
+	if int(c.part) == c.r.Last && s.High != nil && bytes.Compare(c.pair.Key, s.High) >= 0 {
+		c.window, c.at, c.rest, c.left, c.open = nil, c.r.Len, nil, 0, false // what is left is not of the span
+		return false, nil
+	}
+	c.pair.Part = s.Part
+	return true, nil
+}
+
+// advance moves to the next pair of the sections.
+func (c *cursor) advance() (bool, error) {
 	for c.left == 0 {
 		more, err := c.section()
 		if !more || err != nil {

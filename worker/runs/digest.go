@@ -40,3 +40,7 @@ func (s *sum) digest() (d Digest) {
 	binary.LittleEndian.PutUint64(d[8:], s.hi)
 	return d
 }
+
+func (d Digest) sum() sum {
+	return sum{hi: binary.LittleEndian.Uint64(d[8:]), lo: binary.LittleEndian.Uint64(d[:])}
+}

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"sync"
 )
 
 // Info describes a finished run file.
@@ -30,6 +31,9 @@ type File struct {
 	at    int64 // of the index
 	parts int
 	total Totals
+
+	mu    sync.Mutex
+	names [][]byte // of an ordered run: its directory, once it has been read; guarded by mu
 }
 
 // Open opens a run file and checks its magic and footer. A missing file is fs.ErrNotExist in an Unavailable error.
@@ -95,10 +99,31 @@ func (r *File) Section(part int) (Range, error) {
 	if part < 0 || part >= r.parts {
 		return Range{}, fmt.Errorf("run %s: no partition %d of %d", r.path, part, r.parts)
 	}
-	var e [entrySize]byte
-	if err := r.read(e[:], r.at+int64(part)*entrySize); err != nil {
+	s, err := r.sections(part, part+1)
+	if err != nil {
 		return Range{}, err
 	}
+	return s[0], nil
+}
+
+// sections reads what the index says of partitions from on to before to.
+func (r *File) sections(from, to int) ([]Range, error) {
+	b := make([]byte, (to-from)*entrySize)
+	if err := r.read(b, r.at+int64(from)*entrySize); err != nil {
+		return nil, err
+	}
+	all := make([]Range, to-from)
+	for i := range all {
+		var err error
+		if all[i], err = r.section(from+i, b[i*entrySize:][:entrySize]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// section reads an entry of the index.
+func (r *File) section(part int, e []byte) (Range, error) {
 	le := binary.LittleEndian
 	if le.Uint32(e[48:]) != crc32.Checksum(e[:48], castagnoli) {
 		return Range{}, corrupt(r.path, part, -1, "index checksum differs")

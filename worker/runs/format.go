@@ -148,6 +148,15 @@ func parseTotals(b []byte) Totals {
 	return t
 }
 
+// add makes t those of two stretches.
+func (t *Totals) add(o Totals) {
+	a, b := t.Digest.sum(), o.Digest.sum()
+	a.addSum(b)
+	t.Rows += o.Rows
+	t.Digest = a.digest()
+	t.Window, t.Raw = max(t.Window, o.Window), max(t.Raw, o.Raw)
+}
+
 // CorruptError says which bytes are not what was written. It comes wrapped in an error of kind Corrupt.
 type CorruptError struct {
 	Name      string // of the range or file

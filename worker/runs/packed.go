@@ -45,6 +45,14 @@ func (w *Writer) gather(in Packed) (more bool, err error) {
 	if err := w.open(part); err != nil {
 		return false, err
 	}
+	if _, err := w.block(in, size); err != nil {
+		return false, err
+	}
+	return true, w.endBlock()
+}
+
+// block gathers a block, whose first pair is of size bytes, and gives its pairs. It is still to be ended.
+func (w *Writer) block(in Packed, size int) (pairs []byte, err error) {
 	limit := max(w.o.block(), size)
 	w.begin()
 	from := len(w.out)
@@ -53,7 +61,7 @@ func (w *Writer) gather(in Packed) (more bool, err error) {
 	}
 	var n int
 	if w.out, n = in.Gather(w.out, limit); n == 0 {
-		return false, fmt.Errorf("write run %s: a pair of %d bytes was not given", w.path, size)
+		return nil, fmt.Errorf("write run %s: a pair of %d bytes was not given", w.path, size)
 	}
 	if w.o.Digest != SumNothing {
 		for pairs := w.out[from:]; len(pairs) > 0; {
@@ -64,5 +72,5 @@ func (w *Writer) gather(in Packed) (more bool, err error) {
 	}
 	w.rows += uint32(n)
 	w.section.Rows += int64(n)
-	return true, w.endBlock()
+	return w.out[from:], nil
 }

@@ -32,22 +32,32 @@ func NewShelf(most int) *Shelf { return &Shelf{most: most, files: map[string]*sh
 // Section finds the range of one partition of the run at path, to be read through a file that is kept open where
 // there is room for it. A range with a Done must be read, or given up by calling it.
 func (s *Shelf) Section(path string, part int) (Range, error) {
-	if f := s.find(path); f != nil {
-		return s.section(f, part)
+	return s.find(path, func(f *File) (Range, error) { return f.Section(part) })
+}
+
+// Span is Section of a span of the ordered run at path.
+func (s *Shelf) Span(path string, span *Span) (Range, error) {
+	return s.find(path, func(f *File) (Range, error) { return f.Span(span) })
+}
+
+// find gives the range that in finds in the run at path.
+func (s *Shelf) find(path string, in func(*File) (Range, error)) (Range, error) {
+	if f := s.there(path); f != nil {
+		return s.within(f, in)
 	}
 	file, err := Open(path)
 	if err != nil {
 		return Range{}, err
 	}
 	if f := s.put(file); f != nil {
-		return s.section(f, part)
+		return s.within(f, in)
 	}
 	defer file.Close() // only read
-	return file.Section(part)
+	return in(file)
 }
 
-// find gives the open file at path one reader more; nil if there is none.
-func (s *Shelf) find(path string) *shelved {
+// there gives the open file at path one reader more; nil if there is none.
+func (s *Shelf) there(path string) *shelved {
 	if s == nil {
 		return nil
 	}
@@ -84,9 +94,9 @@ func (s *Shelf) put(file *File) *shelved {
 	return f
 }
 
-// section is the range of a partition; f's present reader is whoever gets it.
-func (s *Shelf) section(f *shelved, part int) (Range, error) {
-	r, err := f.file.Section(part)
+// within is a range of a file; f's present reader is whoever gets it.
+func (s *Shelf) within(f *shelved, in func(*File) (Range, error)) (Range, error) {
+	r, err := in(f.file)
 	if err != nil {
 		s.release(f)
 		return Range{}, err

@@ -24,15 +24,28 @@ type Verifier struct {
 	raw    int
 	sealed bool
 	seal   Totals
+
+	many  bool   // sections may follow each other
+	begun bool   // the first one has been met, where it is not known
+	all   Totals // of those that have ended
 }
 
 // NewVerifier makes a verifier of the section of one partition; name is for errors.
 func NewVerifier(name string, part int) *Verifier { return &Verifier{name: name, part: uint32(part)} }
 
+// NewSpanVerifier makes a verifier of sections of an ordered run that follow each other.
+func NewSpanVerifier(name string) *Verifier { return &Verifier{name: name, many: true} }
+
+// Last is the section that was met last.
+func (v *Verifier) Last() int { return int(v.part) }
+
 // Write takes the next bytes. Its errors are Corrupt.
 func (v *Verifier) Write(b []byte) (int, error) {
 	n := len(b)
 	for len(b) > 0 {
+		if v.sealed && v.many {
+			v.part, v.number, v.rows, v.window, v.raw, v.sealed = v.part+1, 0, 0, 0, 0, false
+		}
 		if v.sealed {
 			return 0, v.corrupt("bytes follow the seal")
 		}
@@ -73,6 +86,9 @@ func (v *Verifier) head() (err error) {
 	if v.h, err = parseHead(v.buf[:headSize]); err != nil {
 		return v.corrupt(err.Error())
 	}
+	if v.many && !v.begun {
+		v.begun, v.part = true, v.h.part
+	}
 	if v.h.part != v.part || v.h.number != v.number {
 		return v.corrupt("blocks out of order")
 	}
@@ -91,6 +107,7 @@ func (v *Verifier) end() error {
 		if v.seal.Rows != v.rows || v.seal.Window != v.window || v.seal.Raw != v.raw {
 			return v.corrupt("seal does not fit its blocks")
 		}
+		v.all.add(v.seal)
 		return nil
 	}
 	v.number++
@@ -102,12 +119,12 @@ func (v *Verifier) end() error {
 	return nil
 }
 
-// Close ends the section and gives what its seal says.
+// Close ends the section, or the last one, and gives what the seals say.
 func (v *Verifier) Close() (Totals, error) {
 	if !v.sealed {
 		return Totals{}, v.corrupt("ends without its seal")
 	}
-	return v.seal, nil
+	return v.all, nil
 }
 
 func (v *Verifier) corrupt(why string) error {
