@@ -33,8 +33,10 @@ type job struct {
 	done    map[sched.TaskID]uint64     // bytes of input of finished map tasks
 	running map[sched.AttemptID]progress
 	holders holders
-	settled chan struct{} // closed when the job has been taken up by this leader, or is over
-	counted bool          // the counters of the maps are recorded
+	settled chan struct{}    // closed when the job has been taken up by this leader, or is over
+	counted bool             // the counters of the maps are recorded
+	cut     bool             // it is recorded where the parts are cut, if they are ordered overall
+	samples map[int32][]byte // of the keys of finished map tasks, until that is
 	// awaitUntil is how long workers that hold something of the job are waited for, from its admission on.
 	awaitUntil time.Time
 	// blocked are the steps that have to be tried again, and why.
@@ -55,7 +57,7 @@ func newJob(chain *records.Chain) *job {
 	rec := chain.Job()
 	return &job{
 		id: sched.JobID(rec.ID), chain: chain,
-		tallies: map[sched.AttemptID]*sessionv1.Tally{}, winners: map[int32]ledger.TaskRecord{},
+		samples: map[int32][]byte{}, tallies: map[sched.AttemptID]*sessionv1.Tally{}, winners: map[int32]ledger.TaskRecord{},
 		done: map[sched.TaskID]uint64{}, running: map[sched.AttemptID]progress{},
 		holders: newHolders(rec), settled: make(chan struct{}), extents: dataset.Extents(rec.Maps, rec.Tails),
 	}

@@ -175,6 +175,10 @@ func (l *leader) carryOut(effect sched.Effect) {
 		if j := l.jobs[e.Job]; j != nil {
 			l.spawn(j, "publish its output", func(ctx context.Context) error { return l.commit(ctx, j) })
 		}
+	case sched.Cut:
+		if j := l.jobs[e.Job]; j != nil {
+			l.cut(j)
+		}
 	case sched.Redo:
 		if j := l.jobs[e.Job]; j != nil {
 			l.spawn(j, "begin a generation", func(ctx context.Context) error { return l.redo(ctx, j, e) })

@@ -63,6 +63,7 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 			return
 		}
 		l.keepTally(id, r.Tally)
+		j.keepSample(id, r.Sample)
 		if l.tooManyBad(s, j, r) {
 			ack()
 			return
@@ -183,7 +184,7 @@ func (l *leader) release(id sched.JobID) {
 	if j == nil || !j.over || j.tallies == nil {
 		return
 	}
-	j.tallies, j.winners, j.done, j.running = nil, nil, nil, nil
+	j.tallies, j.winners, j.done, j.running, j.samples = nil, nil, nil, nil, nil
 	l.over = append(l.over, id)
 	if len(l.over) > keptJobs {
 		delete(l.jobs, l.over[0])

@@ -160,6 +160,7 @@ func (l *leader) register(s *session) {
 	for _, h := range s.reg.Held {
 		if counts(h) {
 			l.keepTally(attemptOf(h.Id), h.Tally)
+			l.jobs[sched.JobID(h.Id.Job)].keepSample(attemptOf(h.Id), h.Sample)
 		}
 	}
 	l.holdAll(s)

@@ -105,7 +105,11 @@ func (l *leader) read(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	l.post(func() { l.admit(j, head, winners, stored...) })
+	cut, err := l.isCut(ctx, rec)
+	if err != nil {
+		return err
+	}
+	l.post(func() { j.cut = cut; l.admit(j, head, winners, stored...) })
 	return nil
 }
 
@@ -118,6 +122,7 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 		Job: j.id, Priority: rec.Spec.Priority, Maps: j.maps(), Reduces: head.Partitions, Gen: rec.Gen,
 		Strict: rec.Spec.Nondeterministic == spec.Fail, Redone: rec.Redone, Published: rec.Published,
 		MaxAttempts: rec.Spec.MaxAttempts, NoBackup: rec.Spec.NoBackup, Finished: map[sched.TaskID]sched.Consumed{},
+		Uncut:        ordered(rec.Spec, head.Partitions) && !j.cut,
 		Tails:        rec.Claims == 1 && rec.Gen == 0,
 		FirstAttempt: int32(max(rec.Claims-1, 0) * ledger.AttemptsPerLeader),
 	}
@@ -131,6 +136,7 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 		}
 		e.Stored = append(e.Stored, sched.MapOutput{ID: id, Digest: digestOf(r.Digest)})
 		l.keepTally(id, tallyIn(r.Tally))
+		j.keepSample(id, r.Sample)
 	}
 	for _, w := range rec.Holders {
 		e.Await = append(e.Await, sched.WorkerID(w))

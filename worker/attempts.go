@@ -119,7 +119,7 @@ func (a *Agent) ended(at *attempt, r *sessionv1.Report, run string) {
 		a.reports[k] = r
 	}
 	if run != "" && !at.released {
-		a.held[k] = &heldRun{path: run, wire: &sessionv1.Held{Id: at.id, Digest: r.Digest, Tally: r.Tally, End: r.End}, stored: r.Stored}
+		a.held[k] = &heldRun{path: run, wire: &sessionv1.Held{Id: at.id, Digest: r.Digest, Tally: r.Tally, End: r.End, Sample: r.Sample}, stored: r.Stored}
 	}
 	a.mu.Unlock()
 	a.log.Debug("attempt ended", zap.String("attempt", name(at.id)), zap.String("outcome", r.Outcome.String()),
@@ -150,7 +150,7 @@ func (a *Agent) execute(ctx context.Context, at *attempt) (*sessionv1.Report, st
 			out, err = a.runReduce(ctx, at, j)
 		}
 	}
-	r := &sessionv1.Report{Id: at.id, Tally: out.tally, Digest: out.digest, LostRace: out.lostRace, Stored: out.stored, End: out.end}
+	r := &sessionv1.Report{Id: at.id, Tally: out.tally, Digest: out.digest, LostRace: out.lostRace, Stored: out.stored, End: out.end, Sample: out.sample}
 	if r.Tally != nil {
 		r.Tally.Nanos = int64(time.Since(at.began))
 	}
@@ -173,6 +173,7 @@ type outcome struct {
 	run      string
 	lostRace bool
 	stored   bool             // the run lies in the store
+	sample   []byte           // of a map whose keys are to be cut into ranges
 	end      *sessionv1.Place // of a map: where its extent ends; nil: where the split does
 }
 

@@ -36,6 +36,7 @@ type job struct {
 	err   error
 
 	mu      sync.Mutex
+	cuts    *ledger.Cuts        // guarded by mu; nil until a reduce needs them
 	process *pluginhost.Process // guarded by mu; nil until the first attempt needs it
 	over    bool                // guarded by mu; released
 }

@@ -70,7 +70,7 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 		defer letters.drop()
 	}
 	res, err := mapside.Run(ctx, mapside.Task{
-		ID: at.id, Job: j.spec, Stage: j.stage, Partitions: j.head.Partitions, Maps: j.head.Maps, Memory: a.share(), Scratch: a.scratch(at, j),
+		ID: at.id, Job: j.spec, Stage: j.stage, Partitions: j.head.Partitions, Ordered: j.ordered(), Maps: j.head.Maps, Memory: a.share(), Scratch: a.scratch(at, j),
 		Codec: a.codec, Skip: m.skip,
 	}, deps)
 	if err == nil {
@@ -80,8 +80,11 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 		return outcome{tally: res.Tally}, err
 	}
 	out := outcome{tally: res.Tally, digest: res.Digest[:], run: res.RunPath, end: m.end(res.End)}
+	if j.ordered() > 0 {
+		out.sample = res.Sample.Thin(sampleRoom(j.head.Maps)).Encode()
+	}
 	if j.spec.Shuffle == spec.ShuffleStore && res.RunPath != "" {
-		if err := a.storeRun(ctx, &sessionv1.Held{Id: at.id, Digest: out.digest, Tally: out.tally, End: out.end}, out.run); err != nil {
+		if err := a.storeRun(ctx, &sessionv1.Held{Id: at.id, Digest: out.digest, Tally: out.tally, End: out.end, Sample: out.sample}, out.run); err != nil {
 			return outcome{tally: res.Tally}, err
 		}
 		out.stored = true
@@ -116,8 +119,12 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 		},
 		Log: a.log, Progress: at.progress, Total: at.rows.Store,
 	}
+	span, err := a.span(ctx, at, j)
+	if err != nil {
+		return outcome{}, err
+	}
 	res, err := reduceside.Run(ctx, reduceside.Task{
-		ID: at.id, Job: j.spec, Stage: j.stage, Sources: at.sources, Partitions: j.head.Partitions,
+		ID: at.id, Job: j.spec, Stage: j.stage, Sources: at.sources, Span: span, Partitions: j.head.Partitions,
 		Memory: a.share(), Scratch: a.scratch(at, j),
 	}, deps)
 	if err != nil {

@@ -63,7 +63,7 @@ func (a *Agent) storeRun(ctx context.Context, h *sessionv1.Held, path string) er
 		return err
 	}
 	return ledger.CreateStored(ctx, a.cfg.Store, ledger.StoredRun{Job: id.Job, Stage: int(id.Stage), Task: int(id.Task), Attempt: int32(id.Attempt),
-		Worker: a.id, Digest: hex.EncodeToString(h.Digest), Bytes: size, Tally: tally, End: placeFrom(h.End)})
+		Worker: a.id, Digest: hex.EncodeToString(h.Digest), Bytes: size, Tally: tally, End: placeFrom(h.End), Sample: h.Sample})
 }
 
 // publishRun makes a run visible in the store, and gives its size. One that lies there already is of an earlier try: nobody
@@ -169,6 +169,6 @@ func (a *Agent) handOverOne(ctx context.Context, k attemptKey, h *heldRun) {
 	}
 	h.stored = true
 	a.reports[k] = &sessionv1.Report{Id: h.wire.Id, Outcome: sessionv1.Report_OUTCOME_DONE, Stored: true,
-		Digest: h.wire.Digest, Tally: proto.CloneOf(h.wire.Tally), End: h.wire.End}
+		Digest: h.wire.Digest, Tally: proto.CloneOf(h.wire.Tally), End: h.wire.End, Sample: h.wire.Sample}
 	a.wake()
 }

@@ -65,6 +65,11 @@ func (p *program) describe(ctx context.Context, cl *cluster, o *order) error {
 	if o.job.Keys != "" && !about.Stages[0].GetIdentity() {
 		return fmt.Errorf("plugin %s: %w", o.plugin.arg, spec.ErrKeysOfIdentity)
 	}
+	if o.job.Sorted {
+		if err := spec.CheckSorted(about.Stages[0].GetHasPartition(), about.Stages[0].GetMapOnly()); err != nil {
+			return fmt.Errorf("plugin %s: --%w", o.plugin.arg, err)
+		}
+	}
 	ofRows := about.Stages[0].GetInputKind() == pluginv1.Stage_INPUT_KIND_ROW
 	if o.job.InputFormat, err = dataset.FormatFor(o.job.InputFormat, ofRows); err != nil {
 		return fmt.Errorf("plugin %s: %w", o.plugin.arg, err)

@@ -39,6 +39,8 @@ standard input. The result is printed unless -o names a folder; that one has to 
   mrctl run ./examples/loganalysis access.log -- --help      the plugin's own flags
   mrctl run ./sort -o sorted --input-format records:100 --output-format records --key-bytes 0:10 data.bin
                                                              records in order of their first 10 bytes
+  mrctl run ./examples/wordcount -o counts --sorted --partitions 8 README.md
+                                                             cat counts/part-* is in order of the words
 
   mrctl run -f job.yaml --set day=2026-11-22                 what the line says, from a file (docs/job-files.md)
 

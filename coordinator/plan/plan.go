@@ -57,6 +57,11 @@ func Build(ctx context.Context, store storage.Store, src dataset.Sources, jobID 
 	if job.Keys != "" && h.Stage != nil && !h.Stage.GetIdentity() {
 		return Head{}, spec.ErrKeysOfIdentity
 	}
+	if job.Sorted {
+		if err := spec.CheckSorted(h.Stage.GetHasPartition(), h.Stage.GetMapOnly()); err != nil {
+			return Head{}, err
+		}
+	}
 	w := &warnings{}
 	objects, total, err := resolve(ctx, src, job, h, w)
 	if err == nil && ofRows(h.Stage) {

@@ -81,6 +81,8 @@ type Admit struct {
 	Gen           int32
 	// Tails says that tails may be cut off the job's slow maps: no leader but this one has had the job, and it shuffles.
 	Tails bool
+	// Uncut says that the reduces are ranges of keys that have not been cut yet: none starts before Cut has been answered.
+	Uncut bool
 	// Finished are the tasks with a winning record under Gen (reduces, and maps of map-only jobs).
 	Finished map[TaskID]Consumed
 	// Stored are the outputs of maps that lie in the store.
@@ -159,6 +161,9 @@ type Tail struct {
 	Tasks   int
 }
 
+// CutDone says that the ranges of keys of a job's reduces are durable. It answers Cut.
+type CutDone struct{ Job JobID }
+
 // Stopped ends an attempt that was told to stop.
 type Stopped struct {
 	ID     AttemptID
@@ -198,6 +203,7 @@ func (Progress) event()     {}
 func (Done) event()         {}
 func (Fail) event()         {}
 func (Tail) event()         {}
+func (CutDone) event()      {}
 func (Stopped) event()      {}
 func (Cancel) event()       {}
 func (Committed) event()    {}
@@ -255,6 +261,9 @@ type Yield struct {
 // Commit asks for the job's output to be published: every task has its winner and their inputs are consistent.
 type Commit struct{ Job JobID }
 
+// Cut asks, once all maps are done, for the ranges of keys of the job's reduces to be made durable.
+type Cut struct{ Job JobID }
+
 // Redo asks for a new generation in which the winners named do not count: they rest on other outputs of a map than
 // those that can be had. Their tasks run again once CommitFailed says that it is durable.
 type Redo struct {
@@ -290,6 +299,7 @@ func (Feed) effect()    {}
 func (Stop) effect()    {}
 func (Yield) effect()   {}
 func (Commit) effect()  {}
+func (Cut) effect()     {}
 func (Redo) effect()    {}
 func (End) effect()     {}
 func (Release) effect() {}

@@ -25,7 +25,7 @@ func (j *job) ready() int {
 		return 0
 	}
 	n := j.counts[Map][taskQueued]
-	if j.complete(Map) {
+	if j.complete(Map) && !j.uncut {
 		n += j.counts[Reduce][taskQueued]
 	}
 	return n
@@ -34,7 +34,7 @@ func (j *job) ready() int {
 // mayStartEarly reports whether a reduce of a job may have a slot that nobody wants.
 func (j *job) mayStartEarly() bool {
 	maps := &j.counts[Map]
-	return j.state == jobRunning && j.counts[Reduce][taskQueued] > 0 && maps[taskRunning] > 0 &&
+	return j.state == jobRunning && !j.uncut && j.counts[Reduce][taskQueued] > 0 && maps[taskRunning] > 0 &&
 		maps[taskDone] >= j.earlyAt && maps[taskDone]+maps[taskRunning] == len(j.tasks[Map])
 }
 

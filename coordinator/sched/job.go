@@ -39,6 +39,9 @@ type job struct {
 	earlyAt int                   // reduces may start when so many maps are done
 	handed  bool                  // sources have been given out: keep the choices made
 
+	uncut   bool // its reduces wait for CutDone; see cut.go
+	cutting bool // Cut is out
+
 	noBackup bool      // its attempts get no rivals
 	raced    bool      // counted in Scheduler.raced
 	backups  int       // rivals its attempts have had
@@ -115,7 +118,7 @@ func (s *Scheduler) admit(e Admit) {
 	j := &job{
 		id: e.Job, priority: e.Priority, gen: e.Gen, first: e.FirstAttempt, noBackup: e.NoBackup,
 		maxAttempts: e.MaxAttempts, seq: s.admitted,
-		strict: e.Strict, redone: e.Redone, published: e.Published,
+		strict: e.Strict, uncut: e.Uncut, redone: e.Redone, published: e.Published,
 		live:   bag[*attempt]{at: func(a *attempt) *int { return &a.inJob }},
 		timers: bag[*timer]{at: func(t *timer) *int { return &t.inJob }},
 		held:   bag[*holding]{at: func(h *holding) *int { return &h.inJob }},

@@ -17,11 +17,12 @@ func (j *job) startable() (Phase, bool) {
 	case j.counts[Map][taskQueued] > 0:
 		return Map, true
 	}
-	return Reduce, j.counts[Reduce][taskQueued] > 0 && j.complete(Map)
+	return Reduce, j.counts[Reduce][taskQueued] > 0 && j.complete(Map) && !j.uncut
 }
 
 // offer puts a job in line if it has something to start. One that has nothing any more leaves when it is met there.
 func (s *Scheduler) offer(j *job) {
+	s.cut(j)
 	if j.ready() > 0 && !s.line.has(j) {
 		s.line.add(j)
 	}

@@ -34,6 +34,8 @@ func (s *Scheduler) Step(now time.Time, e Event) []Effect {
 		s.fail(e)
 	case Tail:
 		s.tail(e)
+	case CutDone:
+		s.cutDone(e.Job)
 	case Stopped:
 		s.stopped(e)
 	case Cancel:

@@ -75,6 +75,11 @@ func storedPrefix(job string, stage int) string {
 	return fmt.Sprintf("%s%s/t/%d-%s/stored/", jobPrefix, job, stage, Map)
 }
 
+// CutsKey is where the parts of a stage are cut that are ordered overall.
+func CutsKey(job string, stage int) string {
+	return fmt.Sprintf("%s%s/t/%d-cuts", jobPrefix, job, stage)
+}
+
 // LogKey is what an attempt wrote to standard error.
 func LogKey(job string, stage int, phase TaskPhase, task int, attempt int32) string {
 	return fmt.Sprintf("%s%s/logs/%d-%s-%08d.%d", jobPrefix, job, stage, phase, task, attempt)

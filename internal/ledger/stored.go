@@ -24,6 +24,7 @@ type StoredRun struct {
 	Bytes   int64           `json:"bytes"`        // of the run
 	End     dataset.Place   `json:"end,omitzero"` // where the extent ends that it is of; zero: where its split does
 	Tally   json.RawMessage `json:"tally,omitempty"`
+	Sample  []byte          `json:"sample,omitempty"` // of the keys, see internal/cuts
 }
 
 // Key is where the record lies.

@@ -80,6 +80,9 @@ func (s *Sorter) Len() int { return s.rows }
 // unusual size.
 func (s *Sorter) Held() int64 { return int64(min(s.low+s.high, len(s.mem)) + len(s.big)) }
 
+// Bytes is what the pairs that were added take, packed.
+func (s *Sorter) Bytes() int64 { return int64(s.off + len(s.big)) }
+
 // Add puts a copy of a pair into the sorter. It reports false, and takes nothing, when the pair does not fit: sort,
 // read and reset, then add it again. An empty sorter always takes it.
 func (s *Sorter) Add(part int, key, val []byte) bool {

@@ -14,6 +14,7 @@ import (
 const (
 	DefaultMaxAttempts = 4
 	MaxPartitions      = 100_000
+	MaxSorted          = 10_000 // partitions of a job whose parts are ordered overall
 	// DefaultSplitSize is the bytes of input a map task gets where nothing else is asked. Large tasks make combining
 	// pay; the planner makes them smaller where the input would not fill the slots.
 	DefaultSplitSize = 512 << 20
@@ -60,6 +61,9 @@ type Job struct {
 	AttemptTimeout time.Duration `json:"attempt_timeout,omitempty"`
 	Priority       int           `json:"priority,omitempty"` // higher goes first
 	Keys           string        `json:"keys,omitempty"`     // "OFF:LEN", see KeyBytes; identity jobs only
+	// Sorted makes the parts ordered overall: every key of a part is before all keys of the next. The parts are cut into ranges
+	// of keys by what the maps have found, and are about equal.
+	Sorted bool `json:"sorted,omitempty"`
 	// Nondeterministic is what becomes of a job whose map gives something else when it is run again: "" or Rerun runs the
 	// reduces again that rest on what it gave before, Fail ends the job.
 	Nondeterministic string `json:"nondeterministic,omitempty"`
@@ -143,6 +147,20 @@ func (j Job) Check() error {
 	if s := j.Shuffle; s != "" && s != ShuffleWorker && s != ShuffleStore {
 		return bad("shuffle", "%q is neither %s nor %s", s, ShuffleWorker, ShuffleStore)
 	}
+	if j.Sorted && j.Partitions > MaxSorted {
+		return bad("partitions", "%d parts cannot be ordered overall, at most %d can: ask for fewer", j.Partitions, MaxSorted)
+	}
 	_, err := j.KeyBytes()
 	return err
+}
+
+// CheckSorted says why a job with Sorted is refused whose plugin says where its pairs go, or which has no reduce.
+func CheckSorted(ownPartition, mapOnly bool) error {
+	switch {
+	case ownPartition:
+		return errs.New(errs.Invalid, "sorted: parts that are ordered overall are ranges of keys, and this job's own Partition says otherwise; leave one of the two out")
+	case mapOnly:
+		return errs.New(errs.Invalid, "sorted: this job has no keys to sort by; it only maps")
+	}
+	return nil
 }

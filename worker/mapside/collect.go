@@ -11,6 +11,7 @@ import (
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/budget"
 	"github.com/mrctl/mrctl/internal/codec"
+	"github.com/mrctl/mrctl/internal/cuts"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/rows"
 	"github.com/mrctl/mrctl/internal/rowsort"
@@ -205,7 +206,11 @@ func (c *collector) finish(ctx context.Context, res *Result) (err error) {
 	if !c.hasSpilled() {
 		c.sorter.Sort()
 		c.count()
-		info, err = c.writeSorted(ctx, path, final)
+		if c.t.Ordered > 0 {
+			info, res.Sample, err = c.orderedOfSorter(ctx, path, final)
+		} else {
+			info, err = c.writeSorted(ctx, path, final)
+		}
 	} else {
 		if c.sorter.Len() > 0 {
 			if err := c.spill(ctx); err != nil {
@@ -220,11 +225,19 @@ func (c *collector) finish(ctx context.Context, res *Result) (err error) {
 		c.drop()
 		spills := c.spills
 		c.spills = nil
+		var size int64
+		for _, r := range spills {
+			size += r.Len
+		}
 		s, closeAll, mergeErr := c.merger.Open(ctx, spills)
 		if mergeErr != nil {
 			return mergeErr
 		}
-		info, err = runs.WriteRun(ctx, path, c.t.Partitions, final, s)
+		if c.t.Ordered > 0 {
+			info, res.Sample, err = runs.WriteOrdered(ctx, path, runs.Order{Parts: c.t.Ordered, Bytes: size}, final, s)
+		} else {
+			info, err = runs.WriteRun(ctx, path, c.t.Partitions, final, s)
+		}
 		closeAll()
 	}
 	if err != nil {
@@ -304,6 +317,15 @@ func (c *collector) writeSorted(ctx context.Context, path string, o runs.Options
 		return runs.WritePacked(ctx, path, c.t.Partitions, o, c.sorter)
 	}
 	return runs.WriteRun(ctx, path, c.t.Partitions, o, runs.Fold(&sortedPairs{s: c.sorter}, c.fold, c.memory))
+}
+
+// orderedOfSorter is writeSorted to an ordered run.
+func (c *collector) orderedOfSorter(ctx context.Context, path string, o runs.Options) (runs.Info, cuts.Sample, error) {
+	order := runs.Order{Parts: c.t.Ordered, Bytes: c.sorter.Bytes()}
+	if c.fold == nil {
+		return runs.WriteOrderedPacked(ctx, path, order, o, c.sorter)
+	}
+	return runs.WriteOrdered(ctx, path, order, o, runs.Fold(&sortedPairs{s: c.sorter}, c.fold, c.memory))
 }
 
 type sortedPairs struct {

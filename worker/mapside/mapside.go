@@ -31,6 +31,7 @@ import (
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/budget"
+	"github.com/mrctl/mrctl/internal/cuts"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/rows"
 	"github.com/mrctl/mrctl/jobs/spec"
@@ -92,6 +93,7 @@ type Task struct {
 	Job        spec.Job
 	Stage      *pluginv1.Stage
 	Partitions int            // 0: map only, the pairs are the result
+	Ordered    int            // so many reduces read ranges of keys, of a run without partitions; 0: Partitions says all
 	Maps       int            // map tasks in all, whose runs a reduce merges; 0: nobody knows
 	Memory     int64          // bytes; see the package comment
 	Scratch    string         // a folder of the attempt's own; made when needed, gone after a failure
@@ -123,6 +125,7 @@ type Deps struct {
 type Result struct {
 	RunPath string // "" of a map-only task
 	Digest  runs.Digest
+	Sample  cuts.Sample // of an ordered run
 	Tally   *sessionv1.Tally
 	End     dataset.Place // where it ended before the end of its input; zero: it did not
 }
@@ -140,6 +143,9 @@ func Run(ctx context.Context, t Task, d Deps) (res Result, err error) {
 	began := time.Now()
 	if d.Log == nil {
 		d.Log = zap.NewNop()
+	}
+	if t.Ordered > 0 {
+		t.Partitions = 1 // everywhere but in the run that is left
 	}
 	direct, err := isIdentity(&t)
 	if err != nil {

@@ -151,7 +151,7 @@ func (g *gathering) ask(ctx context.Context, list []*sessionv1.Source, scratch s
 	}
 	var last int64
 	_, err := g.r.d.Fetch.Fetch(ctx, shuffle.Request{
-		Job: g.r.t.ID.GetJob(), Stage: g.r.t.ID.GetStage(), Partition: g.r.t.ID.GetTask(), Sources: list,
+		Job: g.r.t.ID.GetJob(), Stage: g.r.t.ID.GetStage(), Partition: g.r.t.ID.GetTask(), Sources: list, Span: g.r.t.Span,
 		Memory: g.memory, Scratch: scratch,
 		Landed: func(l shuffle.Landed) {
 			use := asked[l.Task]

@@ -63,7 +63,8 @@ type Task struct {
 	ID         *sessionv1.AttemptID
 	Job        spec.Job
 	Stage      *pluginv1.Stage
-	Sources    *Sources // where its runs lie; may grow while it runs
+	Sources    *Sources   // where its runs lie; may grow while it runs
+	Span       *runs.Span // the keys that are its partition, where the runs are ordered ones
 	Partitions int
 	Memory     int64          // bytes; see the package comment
 	Scratch    string         // a folder of the attempt's own; made when needed, gone afterwards

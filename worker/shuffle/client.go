@@ -80,6 +80,7 @@ type Request struct {
 	Job              string
 	Stage, Partition uint32
 	Sources          []*sessionv1.Source
+	Span             *runs.Span // of runs that are ordered: the partition is these keys
 	// Memory holds landed sections while it has room; the rest goes to files in Scratch, made when needed. Files stay
 	// behind for the owner of Scratch.
 	Memory  *budget.Budget
@@ -192,7 +193,13 @@ func (f *fetch) local(src *sessionv1.Source) {
 			f.lost(src, i, "not held here")
 			continue
 		}
-		r, err := f.c.cfg.Shelf.Section(path, int(f.req.Partition))
+		var r runs.Range
+		var err error
+		if f.req.Span != nil {
+			r, err = f.c.cfg.Shelf.Span(path, f.req.Span)
+		} else {
+			r, err = f.c.cfg.Shelf.Section(path, int(f.req.Partition))
+		}
 		if err != nil {
 			f.lost(src, i, err.Error())
 			continue

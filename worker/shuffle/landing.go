@@ -26,12 +26,17 @@ type landing struct {
 	off    int64 // in the file
 
 	verify *runs.Verifier
+	span   *runs.Span // as in Request
 }
 
 func newLanding(from *lane, length int64) *landing {
 	name := fmt.Sprintf("run of map task %d, attempt %d from worker %s", from.src.GetTasks()[from.cur], from.src.GetAttempts()[from.cur], from.src.GetWorker())
 	l := &landing{name: name, length: length, memory: from.f.req.Memory, file: &from.dir, off: from.dir.at}
-	l.verify = runs.NewVerifier(name, int(from.f.req.Partition))
+	if l.span = from.f.req.Span; l.span != nil {
+		l.verify = runs.NewSpanVerifier(name)
+	} else {
+		l.verify = runs.NewVerifier(name, int(from.f.req.Partition))
+	}
 	if l.memory.Try(length) {
 		l.mem = make([]byte, 0, length)
 	}
@@ -107,7 +112,7 @@ func (l *landing) write(b []byte) error {
 
 // finish gives the section, whole and checked.
 func (l *landing) finish() (runs.Range, error) {
-	r := runs.Range{Name: l.name, Len: l.length, Mem: l.mem, Done: l.drop}
+	r := runs.Range{Name: l.name, Len: l.length, Mem: l.mem, Span: l.span, Last: l.verify.Last(), Done: l.drop}
 	if l.length > 0 {
 		totals, err := l.verify.Close()
 		if err != nil {

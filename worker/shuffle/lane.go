@@ -126,7 +126,7 @@ func (l *lane) try(ctx context.Context) (err error) {
 	l.meter.begin()
 	watched.Go(func() { l.watch(ctx, cancel) })
 
-	req := &shufflev1.FetchRequest{Job: l.f.req.Job, Stage: l.f.req.Stage, Partition: l.f.req.Partition}
+	req := &shufflev1.FetchRequest{Job: l.f.req.Job, Stage: l.f.req.Stage, Partition: l.f.req.Partition, Span: wireSpan(l.f.req.Span)}
 	for i := l.cur; i < len(l.src.GetTasks()); i++ {
 		req.Runs = append(req.Runs, &shufflev1.RunRange{Task: l.src.GetTasks()[i], Attempt: l.src.GetAttempts()[i]})
 	}

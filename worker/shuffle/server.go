@@ -72,7 +72,7 @@ func (s *Server) send(req *shufflev1.FetchRequest, i uint32, run *shufflev1.RunR
 		return missing(err.Error())
 	}
 	defer f.Close()
-	sec, err := f.Section(int(req.GetPartition()))
+	sec, err := sectionOf(f, req)
 	if err != nil {
 		return missing(err.Error())
 	}

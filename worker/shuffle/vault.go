@@ -50,7 +50,7 @@ func (v *Vault) Open(ctx context.Context, req *shufflev1.FetchRequest) (Frames, 
 }
 
 // index reads the index of a run, once. Readers that come at the same time may read it twice.
-func (v *Vault) index(ctx context.Context, job, key string) (*runs.File, error) {
+func (v *Vault) index(ctx context.Context, job, key string, ordered bool) (*runs.File, error) {
 	v.mu.Lock()
 	file := v.indexes[job][key]
 	v.mu.Unlock()
@@ -61,17 +61,16 @@ func (v *Vault) index(ctx context.Context, job, key string) (*runs.File, error) 
 	if err != nil {
 		return nil, err
 	}
-	size := min(runs.IndexSize(v.partitions(job)), info.Size)
-	end := make([]byte, size)
-	body, _, err := v.store.Open(ctx, key, info.Size-size, size)
+	last := func(n int64) ([]byte, error) { return v.last(ctx, key, info.Size, n) }
+	if ordered {
+		file, err = runs.OpenOrdered(key, info.Size, last)
+	} else {
+		var end []byte
+		if end, err = last(min(runs.IndexSize(v.partitions(job)), info.Size)); err == nil {
+			file, err = runs.OpenIndex(key, info.Size, end)
+		}
+	}
 	if err != nil {
-		return nil, err
-	}
-	defer body.Close() // only read
-	if _, err := io.ReadFull(body, end); err != nil {
-		return nil, err
-	}
-	if file, err = runs.OpenIndex(key, info.Size, end); err != nil {
 		return nil, err
 	}
 	v.mu.Lock()
@@ -81,6 +80,18 @@ func (v *Vault) index(ctx context.Context, job, key string) (*runs.File, error) 
 	}
 	v.indexes[job][key] = file
 	return file, nil
+}
+
+// last reads the last n bytes of an object.
+func (v *Vault) last(ctx context.Context, key string, size, n int64) ([]byte, error) {
+	body, _, err := v.store.Open(ctx, key, size-n, n)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close() // only read
+	end := make([]byte, n)
+	_, err = io.ReadFull(body, end)
+	return end, err
 }
 
 // withdrawal reads the sections of one request, one after the other, in the frames in which a worker would send them.
@@ -145,11 +156,11 @@ func (w *withdrawal) next(msg *frame.Loose, head *shufflev1.FetchResponse) error
 func (w *withdrawal) open(head *shufflev1.FetchResponse) error {
 	run := w.req.GetRuns()[w.run]
 	key := ledger.RunKey(w.req.GetJob(), int(w.req.GetStage()), int(run.GetTask()), int32(run.GetAttempt()))
-	file, err := w.v.index(w.ctx, w.req.GetJob(), key)
+	file, err := w.v.index(w.ctx, w.req.GetJob(), key, w.req.GetSpan() != nil)
 	if err != nil {
 		return err
 	}
-	sec, err := file.Section(int(w.req.GetPartition()))
+	sec, err := sectionOf(file, w.req)
 	if err != nil {
 		return err
 	}

@@ -392,7 +392,8 @@ type Held struct {
 	Id            *AttemptID             `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Digest        []byte                 `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"` // of the whole attempt, 16 bytes
 	Tally         *Tally                 `protobuf:"bytes,3,opt,name=tally,proto3" json:"tally,omitempty"`
-	End           *Place                 `protobuf:"bytes,4,opt,name=end,proto3" json:"end,omitempty"` // as in Report
+	End           *Place                 `protobuf:"bytes,4,opt,name=end,proto3" json:"end,omitempty"`       // as in Report
+	Sample        []byte                 `protobuf:"bytes,5,opt,name=sample,proto3" json:"sample,omitempty"` // as in Report
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -451,6 +452,13 @@ func (x *Held) GetTally() *Tally {
 func (x *Held) GetEnd() *Place {
 	if x != nil {
 		return x.End
+	}
+	return nil
+}
+
+func (x *Held) GetSample() []byte {
+	if x != nil {
+		return x.Sample
 	}
 	return nil
 }
@@ -1011,7 +1019,9 @@ type Report struct {
 	// No attempt of the task can do better.
 	Final bool `protobuf:"varint,22,opt,name=final,proto3" json:"final,omitempty"`
 	// Where the extent ends that a map has done; absent: where its split does. It is earlier than ordered after a Yield.
-	End           *Place `protobuf:"bytes,23,opt,name=end,proto3" json:"end,omitempty"`
+	End *Place `protobuf:"bytes,23,opt,name=end,proto3" json:"end,omitempty"`
+	// How the keys are spread that a map put out, as internal/cuts has it, where the parts are to be ordered overall.
+	Sample        []byte `protobuf:"bytes,24,opt,name=sample,proto3" json:"sample,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1126,6 +1136,13 @@ func (x *Report) GetFinal() bool {
 func (x *Report) GetEnd() *Place {
 	if x != nil {
 		return x.End
+	}
+	return nil
+}
+
+func (x *Report) GetSample() []byte {
+	if x != nil {
+		return x.Sample
 	}
 	return nil
 }
@@ -1822,12 +1839,13 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\aversion\x18\r \x01(\tR\aversion\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x93\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xab\x01\n" +
 	"\x04Held\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\fR\x06digest\x12'\n" +
 	"\x05tally\x18\x03 \x01(\v2\x11.session.v1.TallyR\x05tally\x12#\n" +
-	"\x03end\x18\x04 \x01(\v2\x11.session.v1.PlaceR\x03end\"5\n" +
+	"\x03end\x18\x04 \x01(\v2\x11.session.v1.PlaceR\x03end\x12\x16\n" +
+	"\x06sample\x18\x05 \x01(\fR\x06sample\"5\n" +
 	"\x05Place\x12\x14\n" +
 	"\x05piece\x18\x01 \x01(\rR\x05piece\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\"f\n" +
@@ -1882,7 +1900,7 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x14\n" +
 	"\x05error\x18\x03 \x01(\tR\x05error\x12\x16\n" +
-	"\x06record\x18\x04 \x01(\fR\x06record\"\xa4\x04\n" +
+	"\x06record\x18\x04 \x01(\fR\x06record\"\xbc\x04\n" +
 	"\x06Report\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.session.v1.AttemptIDR\x02id\x124\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1a.session.v1.Report.OutcomeR\aoutcome\x12\x1d\n" +
@@ -1897,7 +1915,8 @@ const file_api_session_v1_session_proto_rawDesc = "" +
 	"\n" +
 	"missing_at\x18\x15 \x03(\tR\tmissingAt\x12\x14\n" +
 	"\x05final\x18\x16 \x01(\bR\x05final\x12#\n" +
-	"\x03end\x18\x17 \x01(\v2\x11.session.v1.PlaceR\x03end\"\x86\x01\n" +
+	"\x03end\x18\x17 \x01(\v2\x11.session.v1.PlaceR\x03end\x12\x16\n" +
+	"\x06sample\x18\x18 \x01(\fR\x06sample\"\x86\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fOUTCOME_DONE\x10\x01\x12\x12\n" +

@@ -24,11 +24,13 @@ const (
 )
 
 type FetchRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
-	Stage         uint32                 `protobuf:"varint,2,opt,name=stage,proto3" json:"stage,omitempty"`
-	Partition     uint32                 `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
-	Runs          []*RunRange            `protobuf:"bytes,4,rep,name=runs,proto3" json:"runs,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Job       string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	Stage     uint32                 `protobuf:"varint,2,opt,name=stage,proto3" json:"stage,omitempty"`
+	Partition uint32                 `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
+	Runs      []*RunRange            `protobuf:"bytes,4,rep,name=runs,proto3" json:"runs,omitempty"`
+	// Where it is set the runs are ordered ones, without partitions: the sections are asked for that may hold some of these keys.
+	Span          *Span `protobuf:"bytes,5,opt,name=span,proto3" json:"span,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -91,6 +93,66 @@ func (x *FetchRequest) GetRuns() []*RunRange {
 	return nil
 }
 
+func (x *FetchRequest) GetSpan() *Span {
+	if x != nil {
+		return x.Span
+	}
+	return nil
+}
+
+// Span is a range of keys.
+type Span struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Low           []byte                 `protobuf:"bytes,1,opt,name=low,proto3" json:"low,omitempty"`
+	High          []byte                 `protobuf:"bytes,2,opt,name=high,proto3,oneof" json:"high,omitempty"` // the first key beyond it; absent: there is none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Span) Reset() {
+	*x = Span{}
+	mi := &file_api_shuffle_v1_shuffle_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Span) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Span) ProtoMessage() {}
+
+func (x *Span) ProtoReflect() protoreflect.Message {
+	mi := &file_api_shuffle_v1_shuffle_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Span.ProtoReflect.Descriptor instead.
+func (*Span) Descriptor() ([]byte, []int) {
+	return file_api_shuffle_v1_shuffle_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Span) GetLow() []byte {
+	if x != nil {
+		return x.Low
+	}
+	return nil
+}
+
+func (x *Span) GetHigh() []byte {
+	if x != nil {
+		return x.High
+	}
+	return nil
+}
+
 // RunRange names a run by the map attempt that wrote it.
 type RunRange struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -104,7 +166,7 @@ type RunRange struct {
 
 func (x *RunRange) Reset() {
 	*x = RunRange{}
-	mi := &file_api_shuffle_v1_shuffle_proto_msgTypes[1]
+	mi := &file_api_shuffle_v1_shuffle_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -116,7 +178,7 @@ func (x *RunRange) String() string {
 func (*RunRange) ProtoMessage() {}
 
 func (x *RunRange) ProtoReflect() protoreflect.Message {
-	mi := &file_api_shuffle_v1_shuffle_proto_msgTypes[1]
+	mi := &file_api_shuffle_v1_shuffle_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -129,7 +191,7 @@ func (x *RunRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRange.ProtoReflect.Descriptor instead.
 func (*RunRange) Descriptor() ([]byte, []int) {
-	return file_api_shuffle_v1_shuffle_proto_rawDescGZIP(), []int{1}
+	return file_api_shuffle_v1_shuffle_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *RunRange) GetTask() uint32 {
@@ -172,7 +234,7 @@ type FetchResponse struct {
 
 func (x *FetchResponse) Reset() {
 	*x = FetchResponse{}
-	mi := &file_api_shuffle_v1_shuffle_proto_msgTypes[2]
+	mi := &file_api_shuffle_v1_shuffle_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -184,7 +246,7 @@ func (x *FetchResponse) String() string {
 func (*FetchResponse) ProtoMessage() {}
 
 func (x *FetchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_api_shuffle_v1_shuffle_proto_msgTypes[2]
+	mi := &file_api_shuffle_v1_shuffle_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -197,7 +259,7 @@ func (x *FetchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchResponse.ProtoReflect.Descriptor instead.
 func (*FetchResponse) Descriptor() ([]byte, []int) {
-	return file_api_shuffle_v1_shuffle_proto_rawDescGZIP(), []int{2}
+	return file_api_shuffle_v1_shuffle_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *FetchResponse) GetRun() uint32 {
@@ -247,12 +309,17 @@ var File_api_shuffle_v1_shuffle_proto protoreflect.FileDescriptor
 const file_api_shuffle_v1_shuffle_proto_rawDesc = "" +
 	"\n" +
 	"\x1capi/shuffle/v1/shuffle.proto\x12\n" +
-	"shuffle.v1\"~\n" +
+	"shuffle.v1\"\xa4\x01\n" +
 	"\fFetchRequest\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\rR\x05stage\x12\x1c\n" +
 	"\tpartition\x18\x03 \x01(\rR\tpartition\x12(\n" +
-	"\x04runs\x18\x04 \x03(\v2\x14.shuffle.v1.RunRangeR\x04runs\"L\n" +
+	"\x04runs\x18\x04 \x03(\v2\x14.shuffle.v1.RunRangeR\x04runs\x12$\n" +
+	"\x04span\x18\x05 \x01(\v2\x10.shuffle.v1.SpanR\x04span\":\n" +
+	"\x04Span\x12\x10\n" +
+	"\x03low\x18\x01 \x01(\fR\x03low\x12\x17\n" +
+	"\x04high\x18\x02 \x01(\fH\x00R\x04high\x88\x01\x01B\a\n" +
+	"\x05_high\"L\n" +
 	"\bRunRange\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\rR\x04task\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x12\n" +
@@ -279,21 +346,23 @@ func file_api_shuffle_v1_shuffle_proto_rawDescGZIP() []byte {
 	return file_api_shuffle_v1_shuffle_proto_rawDescData
 }
 
-var file_api_shuffle_v1_shuffle_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_api_shuffle_v1_shuffle_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_api_shuffle_v1_shuffle_proto_goTypes = []any{
 	(*FetchRequest)(nil),  // 0: shuffle.v1.FetchRequest
-	(*RunRange)(nil),      // 1: shuffle.v1.RunRange
-	(*FetchResponse)(nil), // 2: shuffle.v1.FetchResponse
+	(*Span)(nil),          // 1: shuffle.v1.Span
+	(*RunRange)(nil),      // 2: shuffle.v1.RunRange
+	(*FetchResponse)(nil), // 3: shuffle.v1.FetchResponse
 }
 var file_api_shuffle_v1_shuffle_proto_depIdxs = []int32{
-	1, // 0: shuffle.v1.FetchRequest.runs:type_name -> shuffle.v1.RunRange
-	0, // 1: shuffle.v1.ShuffleService.Fetch:input_type -> shuffle.v1.FetchRequest
-	2, // 2: shuffle.v1.ShuffleService.Fetch:output_type -> shuffle.v1.FetchResponse
-	2, // [2:3] is the sub-list for method output_type
-	1, // [1:2] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 0: shuffle.v1.FetchRequest.runs:type_name -> shuffle.v1.RunRange
+	1, // 1: shuffle.v1.FetchRequest.span:type_name -> shuffle.v1.Span
+	0, // 2: shuffle.v1.ShuffleService.Fetch:input_type -> shuffle.v1.FetchRequest
+	3, // 3: shuffle.v1.ShuffleService.Fetch:output_type -> shuffle.v1.FetchResponse
+	3, // [3:4] is the sub-list for method output_type
+	2, // [2:3] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_api_shuffle_v1_shuffle_proto_init() }
@@ -301,13 +370,14 @@ func file_api_shuffle_v1_shuffle_proto_init() {
 	if File_api_shuffle_v1_shuffle_proto != nil {
 		return
 	}
+	file_api_shuffle_v1_shuffle_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_api_shuffle_v1_shuffle_proto_rawDesc), len(file_api_shuffle_v1_shuffle_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
