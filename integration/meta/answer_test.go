@@ -16,6 +16,9 @@ type answer struct {
 // escape is the tsv rule for text.
 var escape = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
 
+// unescape is the way back.
+var unescape = strings.NewReplacer(`\\`, "\\", `\t`, "\t", `\n`, "\n", `\r`, "\r")
+
 // reference answers a trial as if nothing ever went wrong.
 func (tr Trial) reference(files map[string]string) answer {
 	values := map[string][]string{} // the filler of each key's lines

@@ -132,6 +132,10 @@ func (tr Trial) try(dir string, expect func(files map[string]string) answer) (j 
 	if err != nil {
 		return j, []string{err.Error()}
 	}
+	if text := misplaced(got); tr.Sorted && text != "" {
+		wrong = append(wrong, text)
+	}
+	slices.Sort(got)
 	if diff := reference.Diff(got, want.rows); diff != "" {
 		wrong = append(wrong, diff)
 	}
@@ -143,7 +147,21 @@ func (tr Trial) try(dir string, expect func(files map[string]string) answer) (j 
 	return j, wrong
 }
 
-// parts reads the rows of an output, sorted. Each part must be there, in key order, and _SUCCESS beside them.
+// misplaced says which row of a result that is to be ordered overall has a key below that of the row before it. It takes the
+// rows as they come.
+func misplaced(rows []string) string {
+	last := ""
+	for i, row := range rows {
+		key, _, _ := strings.Cut(row, "\t")
+		if key = unescape.Replace(key); key < last {
+			return fmt.Sprintf("row %d of all parts: key %q after %q", i, key, last)
+		}
+		last = key
+	}
+	return ""
+}
+
+// parts reads the rows of an output, part after part. Each part must be there, in key order, and _SUCCESS beside them.
 func parts(ctx context.Context, out *mem.Store, n int) (rows []string, err error) {
 	if _, _, err := out.Get(ctx, "_SUCCESS"); err != nil {
 		return nil, err
@@ -161,6 +179,5 @@ func parts(ctx context.Context, out *mem.Store, n int) (rows []string, err error
 			rows = append(rows, strings.TrimSuffix(line, "\n"))
 		}
 	}
-	slices.Sort(rows)
 	return rows, nil
 }

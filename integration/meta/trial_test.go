@@ -19,6 +19,7 @@ type Trial struct {
 	// What it must not depend on.
 	SplitSize  int64
 	Partitions int
+	Sorted     bool // parts are ordered overall
 	Workers    int
 	Slots      int    // of a worker
 	Memory     int64  // of a slot, in bytes
@@ -84,6 +85,7 @@ func trials(t *rapid.T) Trial {
 		Bad:        rapid.SampledFrom([]int{0, 0, 0, 7, 1}).Draw(t, "bad"),
 		SplitSize:  rapid.OneOf(rapid.Int64Range(1000, 20_000), rapid.Int64Range(20_000, 10_000_000)).Draw(t, "split"),
 		Partitions: rapid.IntRange(1, 9).Draw(t, "partitions"),
+		Sorted:     rapid.Bool().Draw(t, "sorted"),
 		Workers:    rapid.IntRange(1, 3).Draw(t, "workers"),
 		Slots:      rapid.IntRange(1, 3).Draw(t, "slots"),
 		Memory:     rapid.SampledFrom([]int64{8 << 20, 9 << 20, 32 << 20}).Draw(t, "memory"),

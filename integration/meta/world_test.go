@@ -221,7 +221,7 @@ func (w *world) submit(ctx context.Context) (id string, err error) {
 	}
 	s := spec.Job{
 		Name: w.about.GetName(), Stage: stage, Inputs: []string{root}, Output: "/out", MaxBadRecords: -1, Submitted: time.Now().UTC(),
-		Partitions: w.tr.Partitions, SplitSize: w.tr.SplitSize, Shuffle: w.tr.Shuffle,
+		Partitions: w.tr.Partitions, Sorted: w.tr.Sorted, SplitSize: w.tr.SplitSize, Shuffle: w.tr.Shuffle,
 		Plugins: map[string]string{runtime.GOOS + "/" + runtime.GOARCH: strings.Repeat("0", 64)}, // nobody looks for it
 	}
 	id = ledger.JobIDFor(s)
