@@ -186,6 +186,7 @@ func (w *toil) add(sources []*sessionv1.Source) {
 func (d *drudge) begin(o *sessionv1.Start) {
 	name := nameOf(o.Id)
 	d.t.census.started(o.Id)
+	d.seeCuts(o.Id)
 	w := &toil{order: o, inputs: map[uint32]ledger.Input{}, news: make(chan struct{}, 1)}
 	w.stopped, w.stop = context.WithCancel(d.ctx)
 	w.add(o.Sources)
@@ -206,6 +207,19 @@ func (d *drudge) begin(o *sessionv1.Start) {
 		default:
 		}
 	})
+}
+
+// seeCuts holds the start of a reduce of a sorted job against where its parts are cut: that is recorded before,
+// by what all maps have found, whichever leader they told.
+func (d *drudge) seeCuts(id *sessionv1.AttemptID) {
+	j, err := ledger.ReadJob(d.ctx, d.t.store.Store, id.Job)
+	if err != nil || !j.Spec.Sorted || id.Phase != sessionv1.AttemptID_PHASE_REDUCE {
+		return
+	}
+	c, err := ledger.ReadCuts(d.ctx, d.t.store.Store, id.Job, 0)
+	if err != nil || len(c.Keys) != 1 || string(c.Keys[0]) != "key-3" { // half of six maps, each with a key of its own
+		d.t.t.Errorf("%s is started, and its range of keys is not known: %q, %v", label(id), c.Keys, err)
+	}
 }
 
 // toil is an attempt from its beginning to what is reported of it.

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/internal/cuts"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/storage"
@@ -172,13 +173,14 @@ func (w *worker) report(r *sessionv1.Report) {
 // mapped is the report of a good map attempt.
 func mapped(id *sessionv1.AttemptID) *sessionv1.Report {
 	return &sessionv1.Report{Id: id, Outcome: sessionv1.Report_OUTCOME_DONE, Digest: fmt.Appendf(nil, "digest-%09d", id.Task),
-		Tally: &sessionv1.Tally{RecordsIn: 1, BytesIn: 32, PairsOut: 8, User: map[string]int64{"lines": 1}}}
+		Tally:  &sessionv1.Tally{RecordsIn: 1, BytesIn: 32, PairsOut: 8, User: map[string]int64{"lines": 1}},
+		Sample: cuts.Sample{Keys: [][]byte{fmt.Appendf(nil, "key-%d", id.Task)}, Bytes: []int64{32}}.Encode()}
 }
 
 // held is what a worker says it holds after a good map attempt.
 func held(id *sessionv1.AttemptID) *sessionv1.Held {
 	r := mapped(id)
-	return &sessionv1.Held{Id: id, Digest: r.Digest, Tally: r.Tally}
+	return &sessionv1.Held{Id: id, Digest: r.Digest, Tally: r.Tally, Sample: r.Sample}
 }
 
 // failed is the report of a bad attempt.

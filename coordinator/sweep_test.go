@@ -22,11 +22,13 @@ type tale struct {
 	name   string
 	bad    bool // one of its groups is
 	cancel bool // when it is half way
+	sorted bool // its parts are ordered overall
 	ends   []ledger.Phase
 }
 
 var tales = []tale{
 	{name: "done", ends: []ledger.Phase{ledger.Done}},
+	{name: "sorted", sorted: true, ends: []ledger.Phase{ledger.Done}},
 	{name: "failing", bad: true, ends: []ledger.Phase{ledger.Failed}},
 	{name: "cancelled", cancel: true, ends: []ledger.Phase{ledger.Cancelled}},
 }
@@ -70,7 +72,7 @@ func TestLeaderStopsAtEveryWrite(t *testing.T) {
 		}
 	}
 	total.judge(t)
-	for _, kind := range []string{"put inbox/", "put jobs/*/job", "put jobs/*/plan/", "put jobs/*/history", "put ended/", "delete inbox/",
+	for _, kind := range []string{"put inbox/", "put jobs/*/job", "put jobs/*/plan/", "put jobs/*/t/0-cuts", "put jobs/*/history", "put ended/", "delete inbox/",
 		"put out:_mrctl", "publish out:", "put out:_SUCCESS", "discard out:"} {
 		if !total.kinds[kind] {
 			t.Errorf("no leader stopped at %s", kind)
@@ -139,7 +141,7 @@ func (x tale) run(t *testing.T, total *sweep, fates ...fate) (struck string) {
 		}
 	}
 	spec := tn.job(6, 2)
-	spec.MaxAttempts = 2
+	spec.MaxAttempts, spec.Sorted = 2, x.sorted
 	id := tn.order(spec)
 	if x.cancel {
 		pause(tn.ctx, 4*time.Second)

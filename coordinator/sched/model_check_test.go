@@ -81,6 +81,12 @@ func (w *world) carryOut(effect Effect) {
 	case Commit:
 		w.checkCommit(w.job(e.Job))
 		w.job(e.Job).answer = e
+	case Cut:
+		j := w.job(e.Job)
+		if !j.sorted || j.asked || j.ranges || j.over || !w.s.jobs[j.id].complete(Map) {
+			w.failf("the ranges of %s are asked for: %+v", e.Job, j)
+		}
+		j.asked = true
 	case Redo:
 		w.checkRedo(w.job(e.Job), e)
 		w.job(e.Job).answer = e
@@ -178,6 +184,8 @@ func (w *world) checkStart(e Start) {
 		w.failf("%v is started, its job is at generation %d", e.ID, j.gen)
 	case len(j.await) > 0 && w.now.Before(j.openAt):
 		w.failf("%v is started at %v, its job waits for %v until %v", e.ID, w.now, j.await, j.openAt)
+	case e.ID.Phase == Reduce && j.sorted && !j.ranges:
+		w.failf("%v is started before its range of keys is durable", e.ID)
 	case e.ID.Phase == Reduce && len(e.Sources) != j.maps:
 		w.failf("%v is started with %d sources, want %d", e.ID, len(e.Sources), j.maps)
 	}

@@ -40,12 +40,13 @@ func TestModel(t *testing.T) {
 	t.Logf("%d runs: %+v", *runs, sum)
 	if *runs >= 100 && (sum.Committed == 0 || sum.Failed == 0 || sum.Canceled == 0 || sum.Recommits == 0 || sum.Leaders == 0 || sum.Adopted == 0 ||
 		sum.Early == 0 || sum.Redone == 0 || sum.Yielded == 0 || sum.Gone == 0 || sum.Backups == 0 || sum.BackupsWon == 0 || sum.Upset == 0 ||
-		sum.Cuts == 0 || sum.CutsLost == 0 || sum.CutsUnheard == 0 || sum.Misfits == 0) {
+		sum.Cuts == 0 || sum.CutsLost == 0 || sum.CutsUnheard == 0 || sum.Misfits == 0 || sum.Ranges == 0) {
 		t.Errorf("the model did not reach everything: %+v", sum)
 	}
 }
 
 type tally struct {
+	Ranges                                                                                         int
 	Steps, Starts, Leaders, Committed, Failed, Canceled, Recommits, Redone, Adopted, Missing, Lost int
 	// Of reduces that began before all maps were done: begun, stopped for others, told that an output is gone, found to
 	// hold another output than the chosen one.
@@ -66,6 +67,7 @@ func (a *tally) add(b tally) {
 	a.Canceled += b.Canceled
 	a.Recommits += b.Recommits
 	a.Redone += b.Redone
+	a.Ranges += b.Ranges
 	a.Adopted += b.Adopted
 	a.Missing += b.Missing
 	a.Lost += b.Lost
@@ -89,6 +91,9 @@ type durable struct {
 	extents       []extent // by map; maps is their number
 	claims        int
 	cut           *pendingCut // of this leader
+	sorted        bool        // its reduces are ranges of keys
+	ranges        bool        // which are durable
+	asked         bool        // for by this leader
 	gen           int32
 	records       map[TaskID]Consumed // winners under gen
 	holders       map[WorkerID]bool
@@ -188,7 +193,7 @@ func (w *world) lead() {
 	}
 	for _, j := range w.jobs {
 		w.interrupt(j)
-		j.admitted, j.released = false, false
+		j.admitted, j.released, j.asked = false, false, false
 		if j.answer != nil && w.chance(50) { // it was durable before the leader died
 			w.resolve(j)
 		}
@@ -248,7 +253,7 @@ func (w *world) submit() {
 	id := JobID(fmt.Sprintf("j%d", len(w.jobs)))
 	w.jobs = append(w.jobs, &durable{
 		id: id, maps: w.rng.IntN(6), reduces: w.rng.IntN(4), records: map[TaskID]Consumed{}, holders: map[WorkerID]bool{},
-		random: w.chance(30), strict: w.chance(20), published: map[TaskID]bool{},
+		random: w.chance(30), strict: w.chance(20), sorted: w.chance(30), published: map[TaskID]bool{},
 	})
 	j := w.jobs[len(w.jobs)-1]
 	for i := range j.maps {
@@ -265,8 +270,8 @@ func (w *world) claim() {
 		j.admitted = true
 		j.claims++
 		e := Admit{
-			Tails: j.claims == 1 && j.gen == 0,
-			Job:   j.id, Maps: j.maps, Reduces: j.reduces, MaxAttempts: 3, Gen: j.gen, Priority: w.rng.IntN(3),
+			Uncut: j.sorted && !j.ranges, Tails: j.claims == 1 && j.gen == 0,
+			Job: j.id, Maps: j.maps, Reduces: j.reduces, MaxAttempts: 3, Gen: j.gen, Priority: w.rng.IntN(3),
 			Strict: j.strict, Redone: j.redone, Published: len(j.published) > 0,
 			Finished: maps.Clone(j.records), FirstAttempt: w.leader * 1000, AwaitUntil: w.now.Add(15 * time.Second),
 		}
@@ -342,6 +347,19 @@ func (w *world) answerOne() {
 	for _, j := range w.jobs {
 		if j.cut != nil && j.admitted {
 			w.recordCut(j)
+			return
+		}
+	}
+	for _, j := range w.jobs {
+		if j.asked && !j.ranges && j.admitted && !j.over {
+			w.Ranges++
+			j.ranges = true
+			if !w.calm && w.leader < 5 && w.chance(20) { // the leader is lost before it knows
+				w.tally.Leaders++
+				w.lead()
+				return
+			}
+			w.step(CutDone{Job: j.id})
 			return
 		}
 	}

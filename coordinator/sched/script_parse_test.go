@@ -150,7 +150,7 @@ func (c command) admit() Admit {
 	e := Admit{
 		Job: JobID(c.arg(0)), Priority: c.num("prio", 0), Maps: c.num("maps", 0), Reduces: c.num("reduces", 0),
 		MaxAttempts: c.num("max", 0), NoBackup: c.num("backup", 1) == 0, Tails: c.num("tails", 0) > 0, Gen: int32(c.num("gen", 0)), FirstAttempt: int32(c.num("first", 0)),
-		Strict: c.num("strict", 0) > 0, Redone: c.num("redone", 0), Published: c.num("published", 0) > 0,
+		Uncut: c.num("uncut", 0) > 0, Strict: c.num("strict", 0) > 0, Redone: c.num("redone", 0), Published: c.num("published", 0) > 0,
 		Finished: map[TaskID]Consumed{}, Stored: c.held(c.opt["stored"]),
 	}
 	for _, w := range c.list("await") {

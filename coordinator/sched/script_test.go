@@ -20,14 +20,14 @@ var rewrite = flag.Bool("rewrite", false, "rewrite what the scripts in testdata 
 // TestScripts runs the scripts in testdata. A script is a list of blocks: commands, a line "----", what they give, an
 // empty line. Lines that begin with # are for the reader. What a block gives is what Step gave (notes are indented).
 //
-//	admit J maps=N reduces=N [backup=0] [tails=1] [prio=N] [max=N] [gen=N] [first=N] [strict=1] [redone=N] [published=1] [await=W,W until=DUR] [stored=J/ATTEMPT:DD,...] [finished=TASK:A.DD/A.DD,TASK]
+//	admit J maps=N reduces=N [backup=0] [tails=1] [uncut=1] [prio=N] [max=N] [gen=N] [first=N] [strict=1] [redone=N] [published=1] [await=W,W until=DUR] [stored=J/ATTEMPT:DD,...] [finished=TASK:A.DD/A.DD,TASK]
 //	join W [slots=N] [running=J/ATTEMPT,...] [held=J/ATTEMPT:DD,...]
 //	lose W REASON...   drain W
 //	progress J/ATTEMPT [landed=N] [work=DONE/TOTAL]
 //	done W J/ATTEMPT [work=N] [digest=DD] [stored=yes] [consumed=A.DD/A.DD]
 //	fail|failforgood W J/ATTEMPT KIND TEXT...      lost W J/ATTEMPT TEXT...      missing W J/ATTEMPT ATTEMPT,ATTEMPT [at=W,W]
 //	stopped W J/ATTEMPT      tail J/ATTEMPT: its tail, in as many tasks as Divide says
-//	cancel J REASON...   committed J   ended J   commitfailed J gen=N lost=TASK,TASK [published=1]
+//	cancel J REASON...   cutdone J   committed J   ended J   commitfailed J gen=N lost=TASK,TASK [published=1]
 //	tick DUR      lets time pass, step by step as NextWake says
 //	show J        the tasks and counts of a job      workers      wake
 //
@@ -179,6 +179,8 @@ func (r *script) command(c command) {
 		r.step(Stopped{Worker: WorkerID(c.arg(0)), ID: c.attempt(c.arg(1))})
 	case "cancel":
 		r.step(Cancel{Job: JobID(c.arg(0)), Reason: c.rest(1)})
+	case "cutdone":
+		r.step(CutDone{Job: JobID(c.arg(0))})
 	case "committed":
 		r.step(Committed{Job: JobID(c.arg(0))})
 	case "commitfailed":
@@ -303,6 +305,8 @@ func describe(e Effect) string {
 		return fmt.Sprintf("stop %s %s/%s: %s", e.Worker, e.ID.Job, shortAttempt(e.ID), e.Reason)
 	case Yield:
 		return fmt.Sprintf("yield %s %s/%s", e.Worker, e.ID.Job, shortAttempt(e.ID))
+	case Cut:
+		return fmt.Sprintf("CUT %s", e.Job)
 	case Commit:
 		return fmt.Sprintf("COMMIT %s", e.Job)
 	case Redo:
