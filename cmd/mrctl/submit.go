@@ -26,6 +26,7 @@ away. Paths of this machine are refused unless the store is a folder too, or --s
 
   mrctl submit ./examples/wordcount 's3://logs/2026/**' -o s3://results/words --store s3://cluster/mrctl
   mrctl submit -f job.yaml --set day=2026-11-22 --store s3://cluster/mrctl
+  mrctl submit ./examples/wordcount 's3://logs/2026/**' -o s3://results/in-order --sorted --store s3://cluster/mrctl
   id=$(mrctl submit ./wc s3://logs/ -o s3://results/words --store s3://cluster/mrctl --detach)
 
 Ctrl-C asks whether to cancel the job or to leave it running; where nobody can be asked, it cancels.`,

@@ -15,7 +15,7 @@ import (
 	"github.com/mrctl/mrctl/jobs"
 )
 
-var which = flag.String("job", "lines", "lines, sizes, nothing, distinct, groups, values, rows or first: see the source")
+var which = flag.String("job", "lines", "lines, sizes, nothing, placed, distinct, groups, values, rows or first: see the source")
 
 func main() { jobs.Main(chosen{}) }
 
@@ -29,6 +29,9 @@ func (chosen) Program() (boundary.Program, error) {
 		"lines": jobs.Job[string, string, int64, jobs.Pair[string, int64]]{Name: "lines", Map: line, Combine: jobs.Sum[int64]()},
 		// Length and checksum of each record.
 		"sizes": jobs.Job[[]byte, Size, int64, jobs.Pair[Size, int64]]{Name: "sizes", Map: size, Combine: jobs.Sum[int64]()},
+		// The same, each in the first part.
+		"placed": jobs.Job[string, string, int64, jobs.Pair[string, int64]]{Name: "placed", Map: line, Combine: jobs.Sum[int64](),
+			Partition: func(string, int) int { return 0 }},
 		// No pair at all.
 		"nothing": jobs.Job[string, string, int64, jobs.Pair[string, int64]]{Name: "nothing", Map: nothing},
 		// A record "from to" is the numbers between.
