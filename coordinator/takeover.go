@@ -109,7 +109,12 @@ func (l *leader) read(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	l.post(func() { j.cut = cut; l.admit(j, head, winners, stored...) })
+	l.post(func() {
+		if j.cut = cut; cut {
+			clear(j.samples) // which workers have brought along
+		}
+		l.admit(j, head, winners, stored...)
+	})
 	return nil
 }
 

@@ -3,6 +3,8 @@ package integration
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,8 +13,8 @@ import (
 )
 
 // TestTails: one worker of four is ten times as slow as the others. It hands over what it has not read to those that have
-// nothing to do, and its leader is killed as soon as that has happened. The output is exact, with runs on workers and with
-// runs in the store.
+// nothing to do, and its leader is killed as soon as that has happened. The output is exact, with runs on workers, with runs
+// in the store, and in parts that are ordered overall.
 func TestTails(t *testing.T) {
 	const (
 		splits = 7
@@ -24,8 +26,10 @@ func TestTails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, shuffle := range []string{"worker", "store"} {
-		t.Run(shuffle, func(t *testing.T) {
+	for name, how := range map[string][]string{
+		"worker": {"--shuffle", "worker"}, "store": {"--shuffle", "store"}, "sorted": {"--shuffle", "store", "--sorted"},
+	} {
+		t.Run(name, func(t *testing.T) {
 			ctx := deadline(t, 2*time.Minute)
 			dir := t.TempDir()
 			c, err := cluster.Start(ctx, cluster.Options{
@@ -36,8 +40,8 @@ func TestTails(t *testing.T) {
 			defer func() { _ = c.Stop() }()
 			t.Cleanup(func() { showLogs(t, c) })
 			out := filepath.Join(dir, "out")
-			id, err := c.Submit(ctx, plugin(t, "slowcount"), tree, "-o", out, "--partitions", "2", "--shuffle", shuffle,
-				"--split-size", fmt.Sprint(lines*width), "--", "-pause", "100ms", "-slow", "worker-3.scratch")
+			args := append([]string{plugin(t, "slowcount"), tree, "-o", out, "--partitions", "2", "--split-size", fmt.Sprint(lines * width)}, how...)
+			id, err := c.Submit(ctx, append(args, "--", "-pause", "100ms", "-slow", "worker-3.scratch")...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,6 +82,12 @@ func TestTails(t *testing.T) {
 			}
 			if st.Stages[0].Tasks <= splits {
 				t.Errorf("%d map tasks", st.Stages[0].Tasks)
+			}
+			if name == "sorted" {
+				all, _ := inOrder(t, out, 2)
+				if rows := strings.Split(string(all), "\n"); !slices.IsSorted(rows[:len(rows)-1]) {
+					t.Error("the parts, one after the other, are not in order")
+				}
 			}
 			got, err := reference.Parts(out)
 			if err != nil {

@@ -21,9 +21,9 @@ func (j *job) ordered() int {
 // A leader holds a sample of each map until it has cut the keys: mostSamples bytes about, of all of a job, where no map has
 // less than leastSample. A sample of a map takes mostSample at most.
 const (
-	mostSamples = 8 << 20
+	mostSamples = 4 << 20
 	mostSample  = 32 << 10
-	leastSample = 1 << 10
+	leastSample = 256
 )
 
 // sampleRoom is the bytes that a sample may take where so many maps send one.

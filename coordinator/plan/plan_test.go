@@ -240,3 +240,21 @@ func TestBuildRows(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be ordered overall is refused, and nothing of a plan is left.
+func TestBuildRefusesSorted(t *testing.T) {
+	job := spec.Job{Inputs: []string{input(t, map[string]int{"a": 10})}, Sorted: true}
+	for why, stage := range map[string]*pluginv1.Stage{"Partition": {HasPartition: true}, "only maps": {MapOnly: true}} {
+		store := mem.New()
+		_, err := Build(t.Context(), store, disk{}, "j", job, Hints{Stage: stage})
+		if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), why) {
+			t.Errorf("%v: %v", stage, err)
+		}
+		for info := range store.List(t.Context(), "", "") {
+			t.Errorf("%v: %s is left", stage, info.Key)
+		}
+	}
+	if _, err := Build(t.Context(), mem.New(), disk{}, "j", job, Hints{Stage: &pluginv1.Stage{}}); err != nil {
+		t.Error(err)
+	}
+}

@@ -74,50 +74,48 @@ type cursor struct {
 
 // next moves to the next pair; false is the end of the range.
 func (c *cursor) next() (bool, error) {
-	more, err := c.advance()
-	if c.r.Span == nil || !more {
-		return more, err
-	}
-	return c.within()
-}
-
-// within gives the pair that has been read, or the next one, that is of the span.
-func (c *cursor) within() (more bool, err error) {
-	s := c.r.Span
-	for !c.inSpan && bytes.Compare(c.pair.Key, s.Low) < 0 {
-		c.below = true
-		if more, err = c.advance(); !more {
-			return more, err
+	for {
+		for c.left == 0 {
+			more, err := c.section()
+			if !more || err != nil {
+				return false, err
+			}
+		}
+		key, val, n := rows.CutPacked(c.rest)
+		if n == 0 || (c.left == 1) != (n == len(c.rest)) {
+			return false, c.corrupt("pairs do not fill the block")
+		}
+		c.pair = Pair{Part: int(c.part), Key: key, Val: val, Packed: c.rest[:n:n]}
+		c.rest = c.rest[n:]
+		c.left--
+		if c.r.Span == nil {
+			return true, nil
+		}
+		if in, below, err := c.within(); !below {
+			return in, err
 		}
 	}
-	if !c.inSpan && !c.below && c.part > 0 {
-		return false, c.corrupt("its first section begins within the keys that were asked for, and is not the first of all")
+}
+
+// within tells whether the pair is in the span, or below it; beyond it the range is over.
+func (c *cursor) within() (in, below bool, err error) {
+	s := c.r.Span
+	if !c.inSpan {
+		if bytes.Compare(c.pair.Key, s.Low) < 0 {
+			c.below = true
+			return false, true, nil
+		}
+		if !c.below && c.part > 0 {
+			return false, false, c.corrupt("its first section begins within the keys that were asked for, and is not the first of all")
+		}
+		c.inSpan = true
 	}
-	c.inSpan = true
 	if int(c.part) == c.r.Last && s.High != nil && bytes.Compare(c.pair.Key, s.High) >= 0 {
-		c.window, c.at, c.rest, c.left, c.open = nil, c.r.Len, nil, 0, false // what is left is not of the span
-		return false, nil
+		c.window, c.at, c.rest, c.left, c.open = nil, c.r.Len, nil, 0, false
+		return false, false, nil
 	}
 	c.pair.Part = s.Part
-	return true, nil
-}
-
-// advance moves to the next pair of the sections.
-func (c *cursor) advance() (bool, error) {
-	for c.left == 0 {
-		more, err := c.section()
-		if !more || err != nil {
-			return false, err
-		}
-	}
-	key, val, n := rows.CutPacked(c.rest)
-	if n == 0 || (c.left == 1) != (n == len(c.rest)) {
-		return false, c.corrupt("pairs do not fill the block")
-	}
-	c.pair = Pair{Part: int(c.part), Key: key, Val: val, Packed: c.rest[:n:n]}
-	c.rest = c.rest[n:]
-	c.left--
-	return true, nil
+	return true, false, nil
 }
 
 // section reads one block, or one seal.
