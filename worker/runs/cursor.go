@@ -1,7 +1,6 @@
 package runs
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -60,62 +59,35 @@ type cursor struct {
 	raw    []byte   // for compressed blocks
 
 	open   bool   // inside a section
+	inSpan bool   // the first pair of the range's Span has been met
+	below  bool   // one below it has
 	part   uint32 // the section, or the last one
+	as     int    // the partition that its pairs are of: the same, but for a Span
 	any    bool   // a section was seen
 	number uint32 // of the next block
 	rows   int64  // of the section so far
 	left   uint32 // rows still in rest
 	rest   []byte // unread pairs of the block
 
-	pair   Pair
-	inSpan bool // the first pair of the span has been met
-	below  bool // one below it has
+	pair Pair
 }
 
 // next moves to the next pair; false is the end of the range.
 func (c *cursor) next() (bool, error) {
-	for {
-		for c.left == 0 {
-			more, err := c.section()
-			if !more || err != nil {
-				return false, err
-			}
-		}
-		key, val, n := rows.CutPacked(c.rest)
-		if n == 0 || (c.left == 1) != (n == len(c.rest)) {
-			return false, c.corrupt("pairs do not fill the block")
-		}
-		c.pair = Pair{Part: int(c.part), Key: key, Val: val, Packed: c.rest[:n:n]}
-		c.rest = c.rest[n:]
-		c.left--
-		if c.r.Span == nil {
-			return true, nil
-		}
-		if in, below, err := c.within(); !below {
-			return in, err
+	for c.left == 0 {
+		more, err := c.section()
+		if !more || err != nil {
+			return false, err
 		}
 	}
-}
-
-// within tells whether the pair is in the span, or below it; beyond it the range is over.
-func (c *cursor) within() (in, below bool, err error) {
-	s := c.r.Span
-	if !c.inSpan {
-		if bytes.Compare(c.pair.Key, s.Low) < 0 {
-			c.below = true
-			return false, true, nil
-		}
-		if !c.below && c.part > 0 {
-			return false, false, c.corrupt("its first section begins within the keys that were asked for, and is not the first of all")
-		}
-		c.inSpan = true
+	key, val, n := rows.CutPacked(c.rest)
+	if n == 0 || (c.left == 1) != (n == len(c.rest)) {
+		return false, c.corrupt("pairs do not fill the block")
 	}
-	if int(c.part) == c.r.Last && s.High != nil && bytes.Compare(c.pair.Key, s.High) >= 0 {
-		c.window, c.at, c.rest, c.left, c.open = nil, c.r.Len, nil, 0, false
-		return false, false, nil
-	}
-	c.pair.Part = s.Part
-	return true, false, nil
+	c.pair = Pair{Part: c.as, Key: key, Val: val, Packed: c.rest[:n:n]}
+	c.rest = c.rest[n:]
+	c.left--
+	return true, nil
 }
 
 // section reads one block, or one seal.
@@ -165,6 +137,9 @@ func (c *cursor) section() (more bool, err error) {
 	}
 	c.rest, c.left = body, h.rows
 	c.rows += int64(h.rows)
+	if c.r.Span != nil {
+		return true, c.clip()
+	}
 	return true, nil
 }
 
@@ -174,7 +149,10 @@ func (c *cursor) follows(h head, body []byte) error {
 		if c.any && h.part <= c.part {
 			return c.corrupt("partitions out of order")
 		}
-		c.open, c.any, c.part, c.number, c.rows = true, true, h.part, 0, 0
+		c.open, c.any, c.part, c.number, c.rows, c.as = true, true, h.part, 0, 0, int(h.part)
+		if c.r.Span != nil {
+			c.as = c.r.Span.Part
+		}
 	}
 	if h.part != c.part || h.number != c.number {
 		return c.corrupt("blocks out of order")

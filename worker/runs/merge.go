@@ -108,7 +108,7 @@ func (m *Merge) advance(i uint32) player {
 		}
 		return player{place: over<<32 | uint64(i)}
 	}
-	return player{prefix: prefix(c.pair.Key), place: uint64(c.pair.Part)<<32 | uint64(i)}
+	return player{prefix: prefix(c.pair.Key), place: uint64(c.as)<<32 | uint64(i)}
 }
 
 // less is a match as replay plays it.
