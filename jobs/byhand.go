@@ -40,15 +40,20 @@ func byHand(fs *flag.FlagSet, args []string, stages []Stage, stdin *os.File, std
 	if err != nil {
 		return wrong(err)
 	}
-	if len(files) == 0 {
+	named := len(program.Describe().GetInputs()) > 0
+	if len(files) == 0 && !named {
 		if info, err := stdin.Stat(); err != nil || info.Mode()&os.ModeCharDevice != 0 {
 			fmt.Fprint(stderr, usage(fs))
 			return 2
 		}
 		files = []string{"-"}
 	}
+	inputs, err := filesOf(program.Describe(), files)
+	if err != nil {
+		return wrong(err)
+	}
 	out := bufio.NewWriterSize(stdout, 1<<16)
-	err = runLocal(context.Background(), program, files, stdin, out, stderr)
+	err = runLocal(context.Background(), program, inputs, stdin, out, stderr)
 	if err = errors.Join(err, out.Flush()); err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 		return 1
@@ -56,29 +61,18 @@ func byHand(fs *flag.FlagSet, args []string, stages []Stage, stdin *os.File, std
 	return 0
 }
 
-// runLocal maps, sorts and reduces.
-func runLocal(ctx context.Context, p boundary.Program, files []string, stdin io.Reader, out io.Writer, stderr io.Writer) error {
+// runLocal maps the files of each input, sorts and reduces.
+func runLocal(ctx context.Context, p boundary.Program, inputs [][]string, stdin io.Reader, out io.Writer, stderr io.Writer) error {
 	var pairs []*boundary.Pairs
-	lines, err := newSource(p.Describe(), files, stdin)
-	if err != nil {
-		return err
-	}
-	defer lines.close()
-	mapped, err := p.Map(ctx, &pluginv1.MapStart{Partitions: 1, BadSamples: 3}, boundary.LocalMap{
-		Next: lines.next,
-		Out:  func(b *boundary.Pairs) error { pairs = append(pairs, b); return nil },
-	})
-	if err != nil {
-		return lines.place(err)
-	}
-	for _, s := range mapped.GetBadSamples() {
-		fmt.Fprintf(stderr, "bad record, %s: %s\n", lines.where(s.GetBatch(), s.GetRow()), s.GetError())
-	}
-	if n := mapped.GetBadRecords(); n > 0 {
-		fmt.Fprintf(stderr, "%d of %d records were bad and set aside\n", n, mapped.GetRecordsIn())
+	for i, files := range inputs {
+		more, err := mapLocal(ctx, p, i, files, stdin, stderr)
+		if err != nil {
+			return err
+		}
+		pairs = append(pairs, more...)
 	}
 	var text []byte
-	_, err = p.Reduce(ctx, &pluginv1.ReduceStart{Partitions: 1}, boundary.LocalReduce{
+	_, err := p.Reduce(ctx, &pluginv1.ReduceStart{Partitions: 1}, boundary.LocalReduce{
 		Next: sorted(pairs),
 		Out: func(rec arrow.RecordBatch) error {
 			text = tsv.Append(text[:0], rec)
@@ -87,6 +81,29 @@ func runLocal(ctx context.Context, p boundary.Program, files []string, stdin io.
 		},
 	})
 	return err
+}
+
+// mapLocal maps the files of one input.
+func mapLocal(ctx context.Context, p boundary.Program, input int, files []string, stdin io.Reader, stderr io.Writer) (pairs []*boundary.Pairs, err error) {
+	lines, err := newSource(boundary.InputOf(p.Describe(), input), files, stdin)
+	if err != nil {
+		return nil, err
+	}
+	defer lines.close()
+	mapped, err := p.Map(ctx, &pluginv1.MapStart{Partitions: 1, BadSamples: 3, Input: uint32(input)}, boundary.LocalMap{
+		Next: lines.next,
+		Out:  func(b *boundary.Pairs) error { pairs = append(pairs, b); return nil },
+	})
+	if err != nil {
+		return nil, lines.place(err)
+	}
+	for _, s := range mapped.GetBadSamples() {
+		fmt.Fprintf(stderr, "bad record, %s: %s\n", lines.where(s.GetBatch(), s.GetRow()), s.GetError())
+	}
+	if n := mapped.GetBadRecords(); n > 0 {
+		fmt.Fprintf(stderr, "%d of %d records were bad and set aside\n", n, mapped.GetRecordsIn())
+	}
+	return pairs, nil
 }
 
 // sorted gives pairs in key order, a batch at a time.

@@ -20,6 +20,7 @@ type program[In, K, V, Out any] struct {
 	keys   *codec.Codec[K]
 	vals   *codec.Codec[V]
 	rows   *structs[In] // nil where In is no struct
+	inputs []mapProgram // of the named inputs; none: the job's own Map
 	out    *table[Out]  // rows of Out; nil when Reduce is nil
 	pairs  *pairTable   // rows of a key and its value, when Reduce is nil
 	words  bool         // the fold is of 64-bit integers, each value for itself
@@ -43,15 +44,15 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 		j.Map = j.identity
 	}
 	switch {
-	case len(j.Inputs) > 0:
-		return fail("several inputs are not available yet: use Map, with one input")
+	case len(j.Inputs) > 0 && (j.Map != nil || j.MapBatch != nil || j.block != nil):
+		return fail("it has both Inputs and a Map: give each input its function by jobs.From")
 	case len(j.Outputs) > 0:
 		return fail("named outputs are not available yet: use Out")
 	case j.SortBy != nil:
 		return fail("SortBy is not available yet: sort within Reduce")
 	case j.block != nil && (j.Map != nil || j.MapBatch != nil):
 		return fail("it is ready-made: leave its Map and MapBatch nil")
-	case j.Map == nil && j.MapBatch == nil && j.block == nil:
+	case j.Map == nil && j.MapBatch == nil && j.block == nil && len(j.Inputs) == 0:
 		return fail("it has no Map")
 	case j.Map != nil && j.MapBatch != nil:
 		return fail("it has both Map and MapBatch: keep one")
@@ -59,12 +60,12 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 		return fail("Combine: %w", j.Combine.err)
 	}
 	p := &program[In, K, V, Out]{job: j, words: j.Combine.into == nil && isWord[V](), tables: &sumTables{}, folds: &foldTables[V]{}}
-	kind, err := inputKind[In]()
-	if err != nil {
-		return fail("In: %w", err)
-	}
-	if p.rows, err = newStructs[In](); err != nil {
-		return fail("In: %w", err)
+	p.about = &pluginv1.Stage{Name: j.Name}
+	var err error
+	if len(j.Inputs) == 0 {
+		if err = p.reads(); err != nil {
+			return fail("%w", err)
+		}
 	}
 	if p.keys, err = codec.ForKey[K](); err != nil {
 		return fail("K: %w", err)
@@ -87,20 +88,15 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	}
 	// The engine shows all columns of a pair: where some are picked, the plugin makes the rows.
 	reduces := j.Reduce != nil || p.pairs.pick != nil
-	p.about = &pluginv1.Stage{
-		Name: j.Name, InputKind: kind, Fold: j.Combine.kind,
-		HasMap: true, HasReduce: reduces, HasPartition: j.Partition != nil,
-		RawLines: j.MapBatch == nil && p.rows == nil, Identity: identity,
-	}
-	input := inputSchema(kind)
-	if p.rows != nil {
-		input = arrow.NewSchema(p.rows.codec.Fields(), nil)
+	p.about.Fold, p.about.HasMap, p.about.HasReduce = j.Combine.kind, true, reduces
+	p.about.HasPartition, p.about.Identity = j.Partition != nil, identity
+	if err := p.readsInputs(); err != nil {
+		return fail("%w", err)
 	}
 	for _, s := range []struct {
 		to     *[]byte
 		schema *arrow.Schema
 	}{
-		{&p.about.InputSchema, input},
 		{&p.about.KeySchema, arrow.NewSchema(keys, nil)},
 		{&p.about.ValueSchema, arrow.NewSchema(vals, nil)},
 		{&p.about.OutputSchema, out},
@@ -118,7 +114,10 @@ func (p *program[In, K, V, Out]) Describe() *pluginv1.Stage { return p.about }
 // WithoutCombining is the same program with nothing folded before the reduce.
 func (p *program[In, K, V, Out]) WithoutCombining() boundary.Program {
 	q := *p
-	q.plain = true
+	q.plain, q.inputs = true, nil
+	for _, in := range p.inputs {
+		q.inputs = append(q.inputs, in.WithoutCombining().(mapProgram))
+	}
 	return &q
 }
 

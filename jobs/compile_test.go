@@ -27,7 +27,6 @@ func TestRefusedJobs(t *testing.T) {
 		"both Map and MapBatch": change(func(j *wordJob) {
 			j.MapBatch = func(context.Context, arrow.RecordBatch, *BatchEmitter) error { return nil }
 		}),
-		"several inputs are not available": change(func(j *wordJob) { j.Inputs = []Input[string, int64]{From("a", countWords)} }),
 		"named outputs are not available":  change(func(j *wordJob) { j.Outputs = []NamedOutput{Output[string]("bad")} }),
 		"SortBy is not available":          change(func(j *wordJob) { j.SortBy = func(string, int64) []byte { return nil } }),
 		`Columns names "nope"`:             change(func(j *wordJob) { j.Columns = func() []string { return []string{"key", "nope"} } }),

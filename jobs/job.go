@@ -26,7 +26,8 @@ type Job[In, K, V, Out any] struct {
 	// MapBatch, instead of Map, takes a batch at a time: records as the one column of an Arrow batch, structs as theirs.
 	MapBatch func(ctx context.Context, in arrow.RecordBatch, emit *BatchEmitter) error
 
-	// Inputs, instead of Map, names several inputs with a function each. Not available yet: a job with Inputs is refused.
+	// Inputs, instead of Map, names several inputs with a function each, made by From. The job's own In is not looked at
+	// then: write any.
 	Inputs []Input[K, V]
 
 	// Combine folds the values of a key wherever they meet, any number of times. It must be associative and commutative.
@@ -79,16 +80,6 @@ type Stage interface {
 
 // Program checks the job and compiles it. The error says what to change.
 func (j Job[In, K, V, Out]) Program() (boundary.Program, error) { return compile(j) }
-
-// Input is one of several named inputs of a job; see From.
-type Input[K, V any] struct {
-	name string
-}
-
-// From names an input and the function that maps its records. Jobs with several inputs are not available yet.
-func From[In, K, V any](name string, _ func(ctx context.Context, rec In, emit func(K, V)) error) Input[K, V] {
-	return Input[K, V]{name: name}
-}
 
 // NamedOutput is a further output of a job; see Output.
 type NamedOutput interface{ outputName() string }

@@ -102,7 +102,7 @@ func usage(fs *flag.FlagSet) string {
 	var b strings.Builder
 	name := filepath.Base(os.Args[0])
 	fmt.Fprintf(&b, "%s is a job for mrctl:\n\n  mrctl run %s INPUT... [-- FLAG...]\n\nBy hand it runs in this process, over files (- is standard input):\n\n"+
-		"  %s [FLAG...] FILE...\n", name, name, name)
+		"  %s [FLAG...] FILE...\n\nWhere the job has inputs with names, each is given by its name: --input NAME=INPUT to mrctl, NAME=FILE by hand.\n", name, name, name)
 	if len(flagsOf(fs)) > 0 {
 		b.WriteString("\nFlags:\n")
 		out := fs.Output()

@@ -44,6 +44,9 @@ type mapAttempt[In, K, V, Out any] struct {
 
 // Map runs a map attempt.
 func (p *program[In, K, V, Out]) Map(ctx context.Context, start *pluginv1.MapStart, port boundary.MapPort) (*pluginv1.Counters, error) {
+	if p.inputs != nil {
+		return p.mapInput(ctx, start, port)
+	}
 	a := &mapAttempt[In, K, V, Out]{program: p, most: int(start.GetBadSamples()), port: port,
 		watched: start.GetProgressNanos() > 0, all: start.GetReportBad()}
 	a.ctx = context.WithValue(ctx, tallyKey{}, &a.tally)

@@ -168,7 +168,7 @@ type source interface {
 	place(err error) error
 }
 
-func newSource(about *pluginv1.Stage, files []string, stdin io.Reader) (source, error) {
+func newSource(about *pluginv1.Input, files []string, stdin io.Reader) (source, error) {
 	if about.GetInputKind() == pluginv1.Stage_INPUT_KIND_ROW {
 		return newStructReader(about.GetInputSchema(), files, stdin)
 	}

@@ -62,6 +62,9 @@ func (p *program) describe(ctx context.Context, cl *cluster, o *order) error {
 	if err != nil {
 		return err
 	}
+	if len(about.Stages[0].GetInputs()) > 0 {
+		return next(errs.New(errs.Invalid, "plugin %s: its inputs have names, which only a run by hand can give", o.plugin.arg), "go run . NAME=FILE...")
+	}
 	if o.job.Keys != "" && !about.Stages[0].GetIdentity() {
 		return fmt.Errorf("plugin %s: %w", o.plugin.arg, spec.ErrKeysOfIdentity)
 	}
