@@ -4,8 +4,13 @@ import (
 	"context"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/coordinator/sched"
+	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/storage/dataset"
 )
@@ -88,8 +93,13 @@ func (l *leader) misfit(s *session, j *job, r *sessionv1.Report, ack func()) {
 		if err != nil {
 			return err
 		}
+		var stage pluginv1.Stage
+		if err := proto.Unmarshal(rec.Spec.Stage, &stage); err != nil {
+			return errs.E(errs.Corrupt, "job spec", "stage", err)
+		}
+		_, format := rec.Spec.InputOf(boundary.InputOf(&stage, split.Input).GetName())
 		tails, of := slices.Clone(rec.Tails), int(id.Index) // nobody else changes them meanwhile
-		for _, at := range append([]dataset.Place{end}, split.Shares(end, e.To, rec.Spec.InputFormat, parts)...) {
+		for _, at := range append([]dataset.Place{end}, split.Shares(end, e.To, format, parts)...) {
 			tails = append(tails, dataset.Tail{Of: of, At: at})
 			of = rec.Maps + len(tails) - 1
 		}

@@ -27,10 +27,10 @@ func TestRefusedJobs(t *testing.T) {
 		"both Map and MapBatch": change(func(j *wordJob) {
 			j.MapBatch = func(context.Context, arrow.RecordBatch, *BatchEmitter) error { return nil }
 		}),
-		"named outputs are not available":  change(func(j *wordJob) { j.Outputs = []NamedOutput{Output[string]("bad")} }),
-		"SortBy is not available":          change(func(j *wordJob) { j.SortBy = func(string, int64) []byte { return nil } }),
-		`Columns names "nope"`:             change(func(j *wordJob) { j.Columns = func() []string { return []string{"key", "nope"} } }),
-		`Columns names "key" twice`:        change(func(j *wordJob) { j.Columns = func() []string { return []string{"key", "key"} } }),
+		"named outputs are not available": change(func(j *wordJob) { j.Outputs = []NamedOutput{Output[string]("bad")} }),
+		"SortBy is not available":         change(func(j *wordJob) { j.SortBy = func(string, int64) []byte { return nil } }),
+		`Columns names "nope"`:            change(func(j *wordJob) { j.Columns = func() []string { return []string{"key", "nope"} } }),
+		`Columns names "key" twice`:       change(func(j *wordJob) { j.Columns = func() []string { return []string{"key", "key"} } }),
 		"field C: a chan cannot travel": Job[struct{ C chan int }, string, int64, Pair[string, int64]]{Name: "x",
 			Map: func(context.Context, struct{ C chan int }, func(string, int64)) error { return nil }},
 		"neither string, []byte nor a struct": Job[int, string, int64, Pair[string, int64]]{Name: "x",

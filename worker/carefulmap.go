@@ -157,7 +157,7 @@ func (m *mapAttempt) hunt(ctx context.Context, most int, from uint64) ([]suspect
 				return nil, err
 			}
 			return m.alone.process.Map(ctx, &pluginv1.MapStart{Id: mapside.TaskID(m.at.id), Partitions: uint32(m.j.head.Partitions),
-				Memory: uint64(m.a.share() / 2), AckBatches: true})
+				Memory: uint64(m.a.share() / 2), AckBatches: true, Input: uint32(m.split.Input)})
 		},
 		Kill: func() error { return m.alone.process.Kill() },
 	}.Run(ctx)
@@ -166,10 +166,12 @@ func (m *mapAttempt) hunt(ctx context.Context, most int, from uint64) ([]suspect
 // open starts reading the split, as the job wants it read.
 func (m *mapAttempt) open(ctx context.Context, o dataset.Options) (mapside.Records, error) {
 	stage := m.j.stage
-	o.Format, o.MaxRecord, o.Terminated = m.j.spec.InputFormat, m.a.maxRecord(m.j), stage.GetRawLines() || stage.GetIdentity()
+	in := boundary.InputOf(stage, m.split.Input)
+	_, o.Format = m.j.spec.InputOf(in.GetName())
+	o.MaxRecord, o.Terminated = m.a.maxRecord(m.j), in.GetRawLines() || stage.GetIdentity()
 	o.ReadAhead = min(dataset.DefaultReadAhead, m.a.share()/8)
-	if stage.GetInputKind() == pluginv1.Stage_INPUT_KIND_ROW {
-		schema, err := codec.UnmarshalSchema(stage.GetInputSchema())
+	if in.GetInputKind() == pluginv1.Stage_INPUT_KIND_ROW {
+		schema, err := codec.UnmarshalSchema(in.GetInputSchema())
 		if err != nil {
 			return nil, err
 		}

@@ -71,7 +71,7 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 	}
 	res, err := mapside.Run(ctx, mapside.Task{
 		ID: at.id, Job: j.spec, Stage: j.stage, Partitions: j.head.Partitions, Ordered: j.ordered(), Maps: j.head.Maps, Memory: a.share(), Scratch: a.scratch(at, j),
-		Codec: a.codec, Skip: m.skip,
+		Codec: a.codec, Skip: m.skip, Input: m.split.Input,
 	}, deps)
 	if err == nil {
 		err = letters.keep(ctx)

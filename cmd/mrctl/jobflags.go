@@ -7,7 +7,6 @@ import (
 
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/jobs/spec"
-	"github.com/mrctl/mrctl/storage/dataset"
 )
 
 // stdout is the -o that prints the result.
@@ -17,7 +16,8 @@ const stdout = "-"
 func jobFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "`DIR|URI` for the result, a folder that is empty or not there yet; - prints it"},
-		&cli.StringFlag{Name: "input-format", Usage: "lines, files (or whole) or records:N (N bytes each); where the job maps structs csv, tsv, jsonl or auto (by file name)", DefaultText: "lines, or auto"},
+		&cli.StringSliceFlag{Name: flagInput, Usage: "`NAME=URI[,URI...]`: what the input NAME of the job is; may be given again"},
+		&cli.StringSliceFlag{Name: "input-format", Usage: "lines, files (or whole) or records:N (N bytes each); where the job maps structs csv, tsv, jsonl or auto (by file name); NAME=FORMAT for each input that has a name", DefaultText: "lines, or auto"},
 		&cli.StringFlag{Name: "csv-delimiter", Usage: "`CHARACTER` between the fields of CSV, or tab", DefaultText: "a comma, in .tsv a tab"},
 		&cli.BoolFlag{Name: "csv-lines", Usage: "no field of the CSV holds a line break: large files are cut"},
 		&cli.BoolFlag{Name: "no-header", Usage: "the CSV has no header: its columns are the struct's, in order"},
@@ -45,7 +45,6 @@ func jobFlags() []cli.Flag {
 // jobOf turns flags into a job, without the plugin.
 func jobOf(c *cli.Context, what subject) (job spec.Job, err error) {
 	job = spec.Job{
-		InputFormat:      c.String("input-format"),
 		Decompress:       c.String("decompress"),
 		MaxAttempts:      c.Int("max-attempts"),
 		MaxBadRecords:    c.Int64("max-bad-records"),
@@ -60,8 +59,7 @@ func jobOf(c *cli.Context, what subject) (job spec.Job, err error) {
 		Shuffle:          c.String("shuffle"),
 		NoBackup:         c.Bool("no-backup"),
 	}
-	job.InputFormat = withDialect(c, job.InputFormat)
-	if err := dataset.CheckFormat(job.InputFormat); err != nil {
+	if err := inputsOf(c, what, &job); err != nil {
 		return job, err
 	}
 	format, err := formatOf(c, what.format)
@@ -86,12 +84,6 @@ func jobOf(c *cli.Context, what subject) (job spec.Job, err error) {
 	}
 	if job.MaxRecord, err = sizeFlag(c, "max-record", 0); err != nil {
 		return job, err
-	}
-	for _, uri := range what.inputs {
-		if uri, err = absolute(uri); err != nil {
-			return job, err
-		}
-		job.Inputs = append(job.Inputs, uri)
 	}
 	if out := c.String("o"); out != "" && out != stdout {
 		if job.Output, err = absolute(out); err != nil {

@@ -13,11 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 
-	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/jobs/spec"
-	"github.com/mrctl/mrctl/storage/dataset"
 	"github.com/mrctl/mrctl/worker/pluginhost"
 )
 
@@ -36,9 +34,11 @@ type order struct {
 // checkPlaces finds what is wrong with the inputs and the output of a job before anything is started or stored. local says
 // that the job runs in this process.
 func (p *program) checkPlaces(c *cli.Context, cl *cluster, o *order, local bool) error {
-	for _, uri := range o.job.Inputs {
-		if err := checkInput(uri); err != nil {
-			return err
+	for _, uris := range o.job.InputLists() {
+		for _, uri := range uris {
+			if err := checkInput(uri); err != nil {
+				return err
+			}
 		}
 	}
 	return checkOutput(c.Context, cl.resolver, o.job.Output, local)
@@ -62,9 +62,6 @@ func (p *program) describe(ctx context.Context, cl *cluster, o *order) error {
 	if err != nil {
 		return err
 	}
-	if len(about.Stages[0].GetInputs()) > 0 {
-		return next(errs.New(errs.Invalid, "plugin %s: its inputs have names, which only a run by hand can give", o.plugin.arg), "go run . NAME=FILE...")
-	}
 	if o.job.Keys != "" && !about.Stages[0].GetIdentity() {
 		return fmt.Errorf("plugin %s: %w", o.plugin.arg, spec.ErrKeysOfIdentity)
 	}
@@ -73,8 +70,7 @@ func (p *program) describe(ctx context.Context, cl *cluster, o *order) error {
 			return fmt.Errorf("plugin %s: --%w", o.plugin.arg, err)
 		}
 	}
-	ofRows := about.Stages[0].GetInputKind() == pluginv1.Stage_INPUT_KIND_ROW
-	if o.job.InputFormat, err = dataset.FormatFor(o.job.InputFormat, ofRows); err != nil {
+	if err := matchInputs(&o.job, about.Stages[0]); err != nil {
 		return fmt.Errorf("plugin %s: %w", o.plugin.arg, err)
 	}
 	if inPlace {

@@ -35,6 +35,8 @@ standard input. The result is printed unless -o names a folder; that one has to 
   mrctl run ./examples/loganalysis access.log.gz -- -by status
   mrctl run ./examples/loganalysis access.log -o report.csv --single -- -by status
   mrctl run ./examples/loganalysis logs -o report --output-format parquet -- -by status
+  mrctl run ./visits --input users=users.csv --input events=s3://logs/2026/ --input-format users=csv
+                                                             a job whose inputs have names
   mrctl run ./examples/wordcount --output-format jsonl README.md | head -n 3
   mrctl run ./examples/loganalysis access.log -- --help      the plugin's own flags
   mrctl run ./sort -o sorted --input-format records:100 --output-format records --key-bytes 0:10 data.bin
@@ -65,7 +67,7 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	if p.asksForHelp() {
 		return p.withTempDir(func(dir string) error { return p.printPluginHelp(c.Context, what.arg, dir) })
 	}
-	if len(what.inputs) == 0 {
+	if len(what.inputs) == 0 && !c.IsSet(flagInput) {
 		return next(errs.New(errs.Invalid, "run: no input was given"), "name files or folders after the plugin, or - for standard input")
 	}
 	p.plugin = what.args
@@ -257,20 +259,26 @@ func (r *room) leave(nothing bool, stderr io.Writer) error {
 
 // spoolInput puts standard input into a file where "-" is an input: it is read more than once.
 func (p *program) spoolInput(o *order, scratch string) error {
-	for i, uri := range o.job.Inputs {
-		if uri != stdin {
-			continue
+	path := ""
+	for _, uris := range o.job.InputLists() {
+		for i, uri := range uris {
+			if uri != stdin {
+				continue
+			}
+			if path != "" {
+				return errs.New(errs.Invalid, "standard input (-) can be an input once")
+			}
+			path = filepath.Join(scratch, "stdin")
+			f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+			if err != nil {
+				return errs.E(errs.Invalid, "keep standard input", "", err)
+			}
+			_, err = io.Copy(f, p.stdin)
+			if err = errors.Join(err, f.Close()); err != nil {
+				return fmt.Errorf("keep standard input: %w", err)
+			}
+			uris[i] = path
 		}
-		path := filepath.Join(scratch, "stdin")
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err != nil {
-			return errs.E(errs.Invalid, "keep standard input", "", err)
-		}
-		_, err = io.Copy(f, p.stdin)
-		if err = errors.Join(err, f.Close()); err != nil {
-			return fmt.Errorf("keep standard input: %w", err)
-		}
-		o.job.Inputs[i] = path
 	}
 	return nil
 }

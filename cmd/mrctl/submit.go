@@ -27,6 +27,7 @@ away. Paths of this machine are refused unless the store is a folder too, or --s
   mrctl submit ./examples/wordcount 's3://logs/2026/**' -o s3://results/words --store s3://cluster/mrctl
   mrctl submit -f job.yaml --set day=2026-11-22 --store s3://cluster/mrctl
   mrctl submit ./examples/wordcount 's3://logs/2026/**' -o s3://results/in-order --sorted --store s3://cluster/mrctl
+  mrctl submit ./visits --input users=s3://crm/users.csv --input events=s3://logs/ -o s3://results/visits --store s3://cluster/mrctl
   id=$(mrctl submit ./wc s3://logs/ -o s3://results/words --store s3://cluster/mrctl --detach)
 
 Ctrl-C asks whether to cancel the job or to leave it running; where nobody can be asked, it cancels.`,
@@ -54,11 +55,8 @@ func (p *program) submit(c *cli.Context) error {
 
 // submitFrom submits; scratch is a folder for what is built.
 func (p *program) submitFrom(c *cli.Context, what subject, scratch string) error {
-	if len(what.inputs) == 0 {
+	if len(what.inputs) == 0 && !c.IsSet(flagInput) {
 		return next(errs.New(errs.Invalid, "submit: no input was given"), "name files, folders or s3:// URIs after the plugin")
-	}
-	if slices.Contains(what.inputs, stdin) {
-		return next(errs.New(errs.Invalid, "submit: a cluster cannot read this process's standard input"), "put it into a file or a bucket, or use mrctl run")
 	}
 	if out := c.String("o"); out == "" || out == stdout {
 		return next(errs.New(errs.Invalid, "submit: where does the result go?"), "name a folder or an s3:// URI with -o")
@@ -71,13 +69,16 @@ func (p *program) submitFrom(c *cli.Context, what subject, scratch string) error
 	if o.job, err = jobOf(c, what); err != nil {
 		return err
 	}
+	if slices.Contains(slices.Concat(o.job.InputLists()...), stdin) {
+		return next(errs.New(errs.Invalid, "submit: a cluster cannot read this process's standard input"), "put it into a file or a bucket, or use mrctl run")
+	}
 	o.id = ledger.JobIDFor(o.job)
 	cl, err := openCluster(c)
 	if err != nil {
 		return err
 	}
 	defer cl.close()
-	if err := checkShared(cl.uri, o.job.SharedFS, append(slices.Clone(o.job.Inputs), o.job.Output)...); err != nil {
+	if err := checkShared(cl.uri, o.job.SharedFS, append(slices.Concat(o.job.InputLists()...), o.job.Output)...); err != nil {
 		return err
 	}
 	if err := p.checkPlaces(c, cl, o, false); err != nil {

@@ -4,14 +4,12 @@ package plan
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
-	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage"
@@ -51,9 +49,6 @@ func Build(ctx context.Context, store storage.Store, src dataset.Sources, jobID 
 		return head, err
 	}
 	job = job.WithDefaults()
-	if job.InputFormat, err = dataset.FormatFor(job.InputFormat, ofRows(h.Stage)); err != nil {
-		return Head{}, err
-	}
 	if job.Keys != "" && h.Stage != nil && !h.Stage.GetIdentity() {
 		return Head{}, spec.ErrKeysOfIdentity
 	}
@@ -63,62 +58,22 @@ func Build(ctx context.Context, store storage.Store, src dataset.Sources, jobID 
 		}
 	}
 	w := &warnings{}
-	objects, total, err := resolve(ctx, src, job, h, w)
-	if err == nil && ofRows(h.Stage) {
-		err = checkColumns(ctx, src, objects, job, h.Stage)
-	}
+	inputs, objects, total, err := resolve(ctx, src, job, h, w)
 	if err != nil {
 		return Head{}, err
 	}
-	head = Head{Objects: len(objects), SplitSize: splitSize(job, total, h), Partitions: partitions(job, total, h.Slots)}
+	head = Head{Objects: objects, SplitSize: splitSize(job, total, h), Partitions: partitions(job, total, h.Slots)}
 	if h.Stage != nil {
 		if head.Stage, err = proto.Marshal(h.Stage); err != nil {
 			return Head{}, errs.E(errs.Invalid, "plan", "stage", err)
 		}
 	}
-	pw, err := write(ctx, store, jobID, job, objects, head.SplitSize, w)
+	pw, err := write(ctx, store, jobID, job, inputs, head.SplitSize, w)
 	if err != nil {
 		return Head{}, err
 	}
 	head.Warnings = w.list()
 	return pw.Finish(ctx, head)
-}
-
-// resolve finds the objects of all inputs and adds up their bytes.
-func resolve(ctx context.Context, src dataset.Sources, job spec.Job, h Hints, w *warnings) ([]dataset.Object, int64, error) {
-	if len(job.Inputs) == 0 {
-		return nil, 0, errs.E(errs.Invalid, "job spec", "inputs", errors.New("there are none"))
-	}
-	var objects []dataset.Object
-	var total int64
-	limit := maxRecord(job, h)
-	for o, err := range dataset.Expand(ctx, src, job.Inputs, w.add) {
-		if err != nil {
-			return nil, 0, err
-		}
-		if (job.InputFormat == "files" || job.InputFormat == "whole") && o.Size > limit {
-			text := fmt.Sprintf("its %d bytes are more than the largest record, %d bytes", o.Size, limit)
-			if job.MaxBadRecords == 0 {
-				return nil, 0, errs.E(errs.Invalid, "input", o.URI, errors.New(text+"; raise max_record or the workers' memory"))
-			}
-			w.add(fmt.Sprintf("input %s: %s; it will be a bad record", o.URI, text))
-		}
-		objects = append(objects, o)
-		total += o.Size
-	}
-	return objects, total, nil
-}
-
-// ofRows reports that a stage maps rows, not text.
-func ofRows(s *pluginv1.Stage) bool { return s.GetInputKind() == pluginv1.Stage_INPUT_KIND_ROW }
-
-// checkColumns finds before any work what the inputs do not have of what the job maps.
-func checkColumns(ctx context.Context, src dataset.Sources, objects []dataset.Object, job spec.Job, s *pluginv1.Stage) error {
-	schema, err := codec.UnmarshalSchema(s.GetInputSchema())
-	if err != nil {
-		return err
-	}
-	return dataset.CheckColumns(ctx, src, objects, job.InputFormat, job.Decompress, schema.Fields())
 }
 
 // maxRecord is the largest record a worker will take, in bytes, as spec.Job.MaxRecord says.
@@ -181,17 +136,9 @@ func partitions(job spec.Job, total int64, slots int) int {
 }
 
 // write writes the splits. They are counted first, so that a plan which is refused leaves nothing in the store.
-func write(ctx context.Context, store storage.Store, jobID string, job spec.Job, objects []dataset.Object, size int64, w *warnings) (*dataset.PlanWriter, error) {
-	all := func(yield func(dataset.Object, error) bool) {
-		for _, o := range objects {
-			if !yield(o, nil) {
-				return
-			}
-		}
-	}
-	opt := dataset.PlanOptions{Format: job.InputFormat, Decompress: job.Decompress, SplitSize: size, Warn: w.add}
+func write(ctx context.Context, store storage.Store, jobID string, job spec.Job, inputs []source, size int64, w *warnings) (*dataset.PlanWriter, error) {
 	n := 0
-	for _, err := range dataset.Plan(all, opt) {
+	for _, err := range splits(inputs, job, size, w.add) {
 		if err != nil {
 			return nil, err
 		}
@@ -200,12 +147,11 @@ func write(ctx context.Context, store storage.Store, jobID string, job spec.Job,
 				fmt.Errorf("%d bytes make more than %d map tasks of this input", size, MaxMaps))
 		}
 	}
-	opt.Warn = nil // all has been said
 	pw := dataset.NewPlanWriter(store, jobID)
 	if n == 0 {
 		return pw, pw.Add(ctx, dataset.Split{})
 	}
-	for s, err := range dataset.Plan(all, opt) {
+	for s, err := range splits(inputs, job, size, nil) {
 		if err == nil {
 			err = pw.Add(ctx, s)
 		}

@@ -38,12 +38,16 @@ type law struct {
 }
 
 // Laws runs the job over the records in many ways and fails t, with the law's name and a small counterexample, where
-// one of them gives another result than the plain way. About twenty records of each kind are enough.
+// one of them gives another result than the plain way. About twenty records of each kind are enough. A job with several
+// inputs is tried one input at a time, as a job with that function as its Map.
 func Laws[In, K, V, Out any](t *testing.T, job jobs.Job[In, K, V, Out], records []In, opts ...Option) {
 	t.Helper()
 	program, err := job.Program()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(program.Describe().GetInputs()) > 0 {
+		t.Fatal("Laws takes records of one input: give it the job with one of its functions as Map, for each in turn")
 	}
 	o := options{seed: 1}
 	for _, opt := range opts {

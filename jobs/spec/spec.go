@@ -44,11 +44,14 @@ type Job struct {
 	// refuse a plugin that describes itself otherwise.
 	Stage []byte `json:"stage"`
 
-	Inputs       []string `json:"inputs"`                 // URIs: absolute paths or s3://bucket/key, globs allowed
-	InputFormat  string   `json:"input_format,omitempty"` // see storage/dataset; "": lines, or by name for rows
-	Decompress   string   `json:"decompress,omitempty"`   // "auto" (default, by file name) or "none"
-	Output       string   `json:"output,omitempty"`       // URI of a folder; "" keeps the parts with the job, for -o -
-	OutputFormat string   `json:"output_format,omitempty"`
+	Inputs      []string `json:"inputs"`                 // URIs: absolute paths or s3://bucket/key, globs allowed
+	InputFormat string   `json:"input_format,omitempty"` // see storage/dataset; "": lines, or by name for rows
+	// NamedInputs and NamedFormats, instead of Inputs and InputFormat, are those of a job whose inputs have names.
+	NamedInputs  map[string][]string `json:"named_inputs,omitempty"`
+	NamedFormats map[string]string   `json:"named_formats,omitempty"`
+	Decompress   string              `json:"decompress,omitempty"` // "auto" (default, by file name) or "none"
+	Output       string              `json:"output,omitempty"`     // URI of a folder; "" keeps the parts with the job, for -o -
+	OutputFormat string              `json:"output_format,omitempty"`
 
 	Partitions    int   `json:"partitions,omitempty"` // reduce tasks; 0: chosen by the planner
 	SplitSize     int64 `json:"split_size,omitempty"` // bytes; 0: DefaultSplitSize, less for small inputs
@@ -117,8 +120,8 @@ func (j Job) Check() error {
 	if len(j.Stage) == 0 {
 		return bad("stage", "the plugin has not been asked what it is")
 	}
-	if len(j.Inputs) == 0 {
-		return bad("inputs", "there are none")
+	if err := j.checkInputs(); err != nil {
+		return err
 	}
 	if j.Partitions < 0 || j.Partitions > MaxPartitions {
 		return bad("partitions", "%d is not between 1 and %d", j.Partitions, MaxPartitions)

@@ -32,7 +32,8 @@ type Object struct {
 // Split is what one map task reads: pieces in order. A split without pieces is valid and has no records.
 type Split struct {
 	Pieces []Piece `json:"pieces,omitempty"`
-	Bytes  int64   `json:"bytes"` // the sum of the pieces' Len
+	Bytes  int64   `json:"bytes"`           // the sum of the pieces' Len
+	Input  int     `json:"input,omitempty"` // which of the job's inputs it is of
 }
 
 // Piece is a range of bytes of one object.

@@ -47,7 +47,7 @@ func Extents(maps int, tails []Tail) []Extent {
 // do for lines: each belongs to the part with its first byte. Whole objects, and compressed ones, are not cut: a place in
 // one is its beginning.
 func (s Split) Between(from, to Place) Split {
-	var part Split
+	part := Split{Input: s.Input}
 	for i, p := range s.Pieces {
 		if i < from.Piece || to != (Place{}) && (i > to.Piece || i == to.Piece && (p.Codec != "" || to.Offset <= p.Off)) {
 			continue

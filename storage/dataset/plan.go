@@ -126,6 +126,9 @@ func ceilDiv(a, b int64) int64 { return (a-1)/b + 1 }
 
 // Check says what is wrong with a split that came from elsewhere, as an errs.Corrupt: readers rely on it.
 func (s Split) Check() error {
+	if s.Input < 0 {
+		return errs.E(errs.Corrupt, "split", "", fmt.Errorf("of input %d", s.Input))
+	}
 	var sum int64
 	for _, p := range s.Pieces {
 		if p.Off < 0 || p.Len < 0 || p.Size < p.Len || p.Off > p.Size-p.Len || p.Codec != "" && p.Len != p.Size {

@@ -108,7 +108,11 @@ func (t *splitText) split() (s Split, ok bool) {
 	if !t.eat(`,"bytes":`) {
 		return s, false
 	}
-	s.Bytes, ok = t.number()
+	if s.Bytes, ok = t.number(); ok && t.eat(`,"input":`) {
+		var input int64
+		input, ok = t.number()
+		s.Input = int(input)
+	}
 	return s, ok && t.eat("}")
 }
 

@@ -28,6 +28,9 @@ func anySplit(r *rand.Rand) Split {
 		}
 		s.Pieces = append(s.Pieces, p)
 	}
+	if r.IntN(2) == 0 {
+		s.Input = r.IntN(20)
+	}
 	return s
 }
 

@@ -92,6 +92,7 @@ type Task struct {
 	ID         *sessionv1.AttemptID
 	Job        spec.Job
 	Stage      *pluginv1.Stage
+	Input      int            // which of the stage's inputs the records are of
 	Partitions int            // 0: map only, the pairs are the result
 	Ordered    int            // so many reduces read ranges of keys, of a run without partitions; 0: Partitions says all
 	Maps       int            // map tasks in all, whose runs a reduce merges; 0: nobody knows
@@ -203,7 +204,7 @@ func (f *feeder) throughPlugin(ctx context.Context, cancel context.CancelCauseFu
 	m, err := f.d.Map(ctx, &pluginv1.MapStart{
 		Id:         TaskID(t.ID),
 		Partitions: uint32(t.Partitions), Memory: uint64(t.Memory / 2), BadSamples: maxBadSamples,
-		ProgressNanos: int64(t.Job.RecordTimeout / 4), ReportBad: f.d.Bad != nil,
+		ProgressNanos: int64(t.Job.RecordTimeout / 4), ReportBad: f.d.Bad != nil, Input: uint32(t.Input),
 	})
 	if err != nil {
 		return err
