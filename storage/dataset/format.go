@@ -17,9 +17,11 @@ const (
 	lines kind = iota
 	files
 	fixed
-	csv    // rows of here on
-	jsonl  // one JSON object a line
-	byName // csv or jsonl, as the name of each object says
+	csv         // rows of here on
+	jsonl       // one JSON object a line
+	byName      // as the name of each object says
+	parquetFile // tables, of here on
+	arrowFile
 )
 
 // format is a parsed input format.
@@ -32,6 +34,12 @@ type format struct {
 
 // typed reports that the records are rows.
 func (f format) typed() bool { return f.kind >= csv }
+
+// columnar reports that an object is a table and not text.
+func (f format) columnar(uri string) bool {
+	f, err := f.of(uri)
+	return err == nil && f.kind >= parquetFile
+}
 
 // CheckFormat says, as an errs.Invalid, what is wrong with the name of an input format. "" is "lines".
 func CheckFormat(name string) error {
@@ -50,7 +58,7 @@ func FormatFor(name string, rows bool) (string, error) {
 	case err != nil:
 		return "", err
 	case rows && !f.typed():
-		return "", errs.New(errs.Invalid, "input format %q gives text, and this job maps structs: use csv, tsv, jsonl or auto", name)
+		return "", errs.New(errs.Invalid, "input format %q gives text, and this job maps structs: use csv, tsv, jsonl, parquet, arrow or auto", name)
 	case !rows && f.typed():
 		return "", errs.New(errs.Invalid, "input format %q gives rows, and this job maps text: use lines, or make its In a struct", name)
 	}
@@ -65,6 +73,10 @@ func parseFormat(name string) (format, error) {
 		return format{kind: files}, nil
 	case "jsonl":
 		return format{kind: jsonl}, nil
+	case "parquet":
+		return format{kind: parquetFile}, nil
+	case "arrow":
+		return format{kind: arrowFile}, nil
 	}
 	if n, ok := strings.CutPrefix(name, "records:"); ok {
 		size, err := strconv.ParseInt(n, 10, 64)
@@ -88,7 +100,7 @@ func rowFormat(name string) (format, error) {
 	case "auto":
 		f.kind = byName
 	default:
-		return format{}, errs.New(errs.Invalid, "input format %q is not known; use lines, csv, tsv, jsonl, auto, files or records:N", name)
+		return format{}, errs.New(errs.Invalid, "input format %q is not known; use lines, csv, tsv, jsonl, parquet, arrow, auto, files or records:N", name)
 	}
 	for option := range strings.SplitSeq(options, ",") {
 		d, isDelimiter := strings.CutPrefix(option, "delimiter=")
@@ -131,9 +143,13 @@ func (f format) of(uri string) (format, error) {
 		}
 	case ".jsonl", ".ndjson":
 		f.kind = jsonl
+	case ".parquet":
+		f.kind = parquetFile
+	case ".arrow", ".arrows", ".feather":
+		f.kind = arrowFile
 	default:
 		return f, errs.E(errs.Invalid, "input", uri,
-			fmt.Errorf("its name ends in none of .csv, .tsv, .jsonl and .ndjson: say what it is with --input-format"))
+			fmt.Errorf("its name ends in none of .csv, .tsv, .jsonl, .ndjson, .parquet, .arrow, .arrows and .feather: say what it is with --input-format"))
 	}
 	return f, nil
 }

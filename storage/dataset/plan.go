@@ -38,7 +38,7 @@ func Plan(objects iter.Seq2[Object, error], o PlanOptions) iter.Seq2[Split, erro
 			return
 		}
 		var open Split
-		uris := 0
+		uris, tables := 0, false // whether the open split is of tables, which text does not go with
 		for obj, err := range objects {
 			if err != nil {
 				yield(Split{}, err)
@@ -49,14 +49,16 @@ func Plan(objects iter.Seq2[Object, error], o PlanOptions) iter.Seq2[Split, erro
 				yield(Split{}, err)
 				return
 			}
+			table := f.columnar(obj.URI)
 			for p := range pieces(obj, n, each, o.Decompress) {
-				full := open.Bytes+p.Len > o.SplitSize || len(open.Pieces) == maxPieces || uris+len(p.URI) > maxURIBytes
+				full := open.Bytes+p.Len > o.SplitSize || len(open.Pieces) == maxPieces || uris+len(p.URI) > maxURIBytes || table != tables
 				if full && len(open.Pieces) > 0 {
 					if !yield(open, nil) {
 						return
 					}
 					open, uris = Split{}, 0
 				}
+				tables = table
 				open.Pieces = append(open.Pieces, p)
 				open.Bytes += p.Len
 				uris += len(p.URI)
@@ -77,6 +79,8 @@ func cut(obj Object, f format, o PlanOptions) (n, unit int64, err error) {
 	switch {
 	case f.kind == files:
 		return 1, 1, nil
+	case f.kind >= parquetFile && whole:
+		return 0, 0, errs.E(errs.Invalid, "input", obj.URI, errPacked)
 	case obj.Size == 0:
 		return 0, 1, nil
 	case whole:

@@ -397,7 +397,7 @@ func TestOpenRefuses(t *testing.T) {
 		opt  Options
 		want errs.Kind
 	}{
-		{Split{}, Options{Format: "parquet"}, errs.Invalid},
+		{Split{}, Options{Format: "avro"}, errs.Invalid},
 		{Split{}, Options{MaxRecord: MaxRecord + 1}, errs.Invalid},
 		{Split{}, Options{MaxRecord: 5, Format: "records:6"}, errs.Invalid},
 		{Split{Pieces: []Piece{p}}, Options{}, errs.Corrupt},

@@ -36,8 +36,8 @@ type RowReader struct {
 	lent *rows.Records // the batch that rest is of
 	next int           // of its origins
 
-	out     *rows.Records // being filled; nil: none
-	row     []byte        // encoded, and of no batch yet
+	out     rowBatch
+	row     []byte // encoded, and of no batch yet
 	rowAt   int64
 	pending bool // row waits
 	spare   []*rows.Records
@@ -51,8 +51,15 @@ type input struct{ r *Reader }
 func (i *input) Read() int64  { return i.r.Read() }
 func (i *input) Close() error { return i.r.Close() }
 
+// Rows reads the rows of a split, as Reader reads records of text. It is not safe for concurrent use, Read excepted.
+type Rows interface {
+	Next(ctx context.Context) (*rows.Records, error)
+	Read() int64
+	Close() error
+}
+
 // OpenRows is Open for rows of these columns. Options.Terminated has no effect.
-func OpenRows(ctx context.Context, src Sources, split Split, opt Options, columns []arrow.Field) (*RowReader, error) {
+func OpenRows(ctx context.Context, src Sources, split Split, opt Options, columns []arrow.Field) (Rows, error) {
 	form, err := parseFormat(opt.Format)
 	if err == nil && !form.typed() {
 		err = errs.New(errs.Invalid, "input format %q gives no rows", opt.Format)
@@ -60,19 +67,25 @@ func OpenRows(ctx context.Context, src Sources, split Split, opt Options, column
 	if err != nil {
 		return nil, err
 	}
-	r := &RowReader{src: src, opt: opt, form: form}
-	if r.cols, err = typed.New(columns); err != nil {
+	cols, err := typed.New(columns)
+	if err != nil {
 		return nil, errs.E(errs.Invalid, "columns of the input", "", err)
 	}
-	if r.opt.Buffer == nil {
-		r.opt.Buffer = func(n int) *rows.Records { return &rows.Records{Data: make([]byte, 0, n)} }
+	own := opt
+	if own.Buffer == nil {
+		own.Buffer = func(n int) *rows.Records { return &rows.Records{Data: make([]byte, 0, n)} }
 	}
-	if r.opt.Batch == 0 {
-		r.opt.Batch = DefaultBatch
+	if own.Batch == 0 {
+		own.Batch = DefaultBatch
 	}
-	if r.opt.MaxRecord == 0 {
-		r.opt.MaxRecord = DefaultMaxRecord
+	if own.MaxRecord == 0 {
+		own.MaxRecord = DefaultMaxRecord
 	}
+	out := rowBatch{buffer: own.Buffer, size: own.Batch}
+	if len(split.Pieces) > 0 && form.columnar(split.Pieces[0].URI) {
+		return openColumns(ctx, src, split, own, form, cols, out)
+	}
+	r := &RowReader{src: src, opt: own, form: form, cols: cols, out: out}
 	opt.Format, opt.Terminated, opt.Buffer = "lines", true, r.buffer
 	in, err := Open(ctx, src, split, opt)
 	if err != nil {
@@ -103,10 +116,10 @@ func (r *RowReader) Next(ctx context.Context) (*rows.Records, error) {
 		return nil, r.err
 	}
 	for r.err = r.fill(ctx); r.err == nil || r.err == io.EOF; r.err = r.fill(ctx) {
-		if r.out != nil && r.out.Len() > 0 && (r.pending || r.err == io.EOF) {
-			out := r.out
-			r.out = nil
-			return out, nil
+		if r.pending || r.err == io.EOF {
+			if out := r.out.finish(); out != nil {
+				return out, nil
+			}
 		}
 		if r.err == io.EOF {
 			break
@@ -119,7 +132,7 @@ func (r *RowReader) Next(ctx context.Context) (*rows.Records, error) {
 func (r *RowReader) fill(ctx context.Context) error {
 	for {
 		if r.pending {
-			if fits, err := r.put(); err != nil || !fits {
+			if fits, err := r.out.put(r.row, r.object, r.rowAt); err != nil || !fits {
 				return err
 			}
 			r.pending = false
@@ -137,36 +150,6 @@ func (r *RowReader) fill(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// put adds the row that waits to the batch. fits is false where the batch is to be handed over first.
-func (r *RowReader) put() (fits bool, err error) {
-	if r.out == nil {
-		if r.out = r.opt.Buffer(max(r.opt.Batch, len(r.row))); r.out == nil {
-			return false, errs.E(errs.Canceled, "read input", r.object, errNoBuffer)
-		}
-		r.out.Data, r.out.Terminated = r.out.Data[:0], false
-		r.out.Origins, r.out.Starts = nil, make([]int64, 0, 1024)
-	}
-	o := r.out
-	bounded := cap(o.Off) >= 2
-	if len(o.Data)+len(r.row) > cap(o.Data) || bounded && len(o.Off) == cap(o.Off) {
-		if o.Len() > 0 {
-			return false, nil
-		}
-		r.out = nil // a row larger than any before
-		return r.put()
-	}
-	if o.Len() == 0 {
-		o.Off = append(o.Off[:0], 0)
-	}
-	if n := len(o.Origins); n == 0 || o.Origins[n-1].Object != r.object {
-		o.Origins = append(o.Origins, rows.Origin{Row: o.Len(), Object: r.object, Offset: r.rowAt})
-	}
-	o.Data = append(o.Data, r.row...)
-	o.Off = append(o.Off, int32(len(o.Data)))
-	o.Starts = append(o.Starts, r.rowAt)
-	return true, nil
 }
 
 // parse takes one record off rest. It reports false where more of the object is needed for it.
@@ -290,7 +273,7 @@ func within(ctx context.Context, src Sources, p Piece, form format, cols *typed.
 const mostHeads = 16
 
 // CheckColumns says, as an errs.Invalid that names the object, why rows of these columns cannot be read of some objects:
-// what the columns are, and what the headers of the first few objects of CSV say.
+// what the columns are, and what the headers of the first few objects of CSV, Parquet and Arrow say.
 func CheckColumns(ctx context.Context, src Sources, objects []Object, name, decompress string, columns []arrow.Field) error {
 	form, err := parseFormat(name)
 	if err != nil || !form.typed() {
@@ -303,11 +286,15 @@ func CheckColumns(ctx context.Context, src Sources, objects []Object, name, deco
 	heads := 0
 	for _, o := range objects {
 		f, err := form.of(o.URI)
+		p := Piece{URI: o.URI, Size: o.Size, Version: o.Version, Codec: codecOf(o.URI, decompress)}
+		if err == nil && f.kind >= parquetFile && o.Size > 0 && heads < mostHeads {
+			heads++
+			err = checkColumns(ctx, src, p, f, cols)
+		}
 		if err == nil && f.kind == csv {
 			err = cols.ErrNested()
 			if err == nil && !f.bare && o.Size > 0 && heads < mostHeads {
 				heads++
-				p := Piece{URI: o.URI, Size: o.Size, Version: o.Version, Codec: codecOf(o.URI, decompress)}
 				_, err = within(ctx, src, p, f, cols)
 			}
 		}
