@@ -68,6 +68,12 @@ func Build(ctx context.Context, store storage.Store, src dataset.Sources, jobID 
 			return Head{}, errs.E(errs.Invalid, "plan", "stage", err)
 		}
 	}
+	for _, in := range inputs {
+		probe := dataset.PlanOptions{Format: in.format, Decompress: job.Decompress, SplitSize: head.SplitSize}
+		if err := dataset.Probe(ctx, src, in.objects, probe); err != nil {
+			return Head{}, err
+		}
+	}
 	pw, err := write(ctx, store, jobID, job, inputs, head.SplitSize, w)
 	if err != nil {
 		return Head{}, err

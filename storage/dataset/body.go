@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bufio"
+	"compress/bzip2"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 
 	"github.com/mrctl/mrctl/internal/errs"
 )
@@ -124,6 +126,8 @@ type body struct {
 	at    int64     // offset, in the decompressed object, of the next byte Read gives
 	end   int64     // lines that begin here or later are another split's
 	skip  bool      // bytes up to the next "\n" are dropped
+	// rest, of a part of an archive, gives what follows it: the last line may end there. nil: there is nothing more.
+	rest func() (io.Reader, error)
 }
 
 // decoders are kept between pieces: they are dear to make.
@@ -131,6 +135,7 @@ type decoders struct {
 	buf  *bufio.Reader
 	gzip *gzip.Reader
 	zstd *zstd.Decoder
+	lz4  *lz4.Reader
 }
 
 func (d *decoders) close() {
@@ -144,18 +149,31 @@ func (d *decoders) open(codec string, r *raw) (io.Reader, error) {
 	if codec == "" || r.p.Size == 0 {
 		return r, nil
 	}
+	return d.reset(codec, r)
+}
+
+// reset puts the decoder of a codec over any bytes.
+func (d *decoders) reset(codec string, r io.Reader) (io.Reader, error) {
 	if d.buf == nil {
 		d.buf = bufio.NewReaderSize(nil, 64<<10)
 	}
 	d.buf.Reset(r)
 	var err error
 	switch codec {
-	case "gzip":
+	case codecGzip:
 		if d.gzip == nil {
 			d.gzip = new(gzip.Reader)
 		}
 		return d.gzip, d.gzip.Reset(d.buf)
-	case "zstd":
+	case codecBzip2:
+		return bzip2.NewReader(d.buf), nil
+	case codecLZ4:
+		if d.lz4 == nil {
+			d.lz4 = lz4.NewReader(nil)
+		}
+		d.lz4.Reset(d.buf)
+		return d.lz4, nil
+	case codecZstd:
 		if d.zstd == nil {
 			d.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 				zstd.WithDecoderMaxWindow(maxWindow))
@@ -170,11 +188,20 @@ func (d *decoders) open(codec string, r *raw) (io.Reader, error) {
 
 func newBody(r *raw, d *decoders, lineStart bool) (*body, error) {
 	b := &body{piece: r.p, raw: r, at: r.pos, end: r.p.Off + r.p.Len, skip: !lineStart}
-	if r.p.Codec != "" {
-		b.end = math.MaxInt64
-	}
 	var err error
-	b.in, err = d.open(r.p.Codec, r)
+	if r.p.Codec == "" {
+		b.in = r
+		return b, nil
+	}
+	b.end = math.MaxInt64
+	if r.p.Len == r.p.Size {
+		b.in, err = d.open(r.p.Codec, r)
+		return b, b.wrap(err)
+	}
+	b.at, b.skip = r.p.Text, r.p.Off > 0
+	if b.in, b.rest, err = d.openPart(r); r.p.Off+r.p.Len == r.p.Size {
+		b.rest = nil
+	}
 	return b, b.wrap(err)
 }
 
@@ -185,6 +212,12 @@ func (b *body) Read(p []byte) (int, error) {
 		b.at += int64(n)
 		if n > 0 && atEnd(err) {
 			err = nil // it comes again
+		}
+		if n == 0 && atEnd(err) && b.rest != nil {
+			// A line that begins with the first byte of what follows is of this piece too: see format.cuttable.
+			b.end = b.at + 1
+			b.in, err = b.rest()
+			b.rest = nil
 		}
 		if n > 0 || err != nil || len(p) == 0 {
 			return n, b.wrap(err)

@@ -7,12 +7,17 @@
 // A record is a line ("lines"), an object ("files"), N bytes ("records:N"), or a row: a record of CSV ("csv", "tsv") or a
 // JSON object on a line of its own ("jsonl"), or of these what the object's name says ("auto"). OpenRows reads rows. A line belongs to the split that holds
 // its first byte; "\n" ends it and a "\r" before that is dropped. Nothing else is ever changed: not NULs, not bytes
-// that are no UTF-8. Objects named *.gz and *.zst are read decompressed unless that is turned off; they are never cut.
+// that are no UTF-8. Objects named *.gz, *.zst,
+// *.bz2 and *.lz4 are read decompressed unless that is turned off; zstd whose frames a table lists (see Probe) and bzip2 are
+// cut where frames or blocks begin, others are not.
+//
+// A row may also be one of a table, a file of Parquet or Arrow ("parquet", "arrow"), which is cut where its groups of rows begin.
 package dataset
 
 import (
 	"strings"
 
+	"github.com/mrctl/mrctl/internal/zframes"
 	"github.com/mrctl/mrctl/storage"
 )
 
@@ -27,6 +32,7 @@ type Object struct {
 	URI     string // an absolute path, or scheme://bucket/key
 	Size    int64  // bytes
 	Version storage.Version
+	frames  []zframes.Frame // where it may be cut, if it is compressed: see Probe
 }
 
 // Split is what one map task reads: pieces in order. A split without pieces is valid and has no records.
@@ -42,25 +48,15 @@ type Piece struct {
 	Size    int64           `json:"size"` // of the whole object, in bytes
 	Version storage.Version `json:"version"`
 	Off     int64           `json:"off,omitempty"`
-	Len     int64           `json:"len"`             // bytes; of a compressed object always the whole Size
-	Codec   string          `json:"codec,omitempty"` // "", "gzip" or "zstd"
+	Len     int64           `json:"len"`             // bytes; of an object compressed with gzip or lz4 always the whole Size
+	Codec   string          `json:"codec,omitempty"` // "", "gzip", "zstd", "bzip2" or "lz4"
+	// Text is the place, in the text of an archive that is cut, of the piece's first byte. For bzip2 nobody knows it, and Off
+	// stands for it.
+	Text int64 `json:"text,omitempty"`
 }
 
 // MaxRecord is the largest record there can be, in bytes: offsets in a batch are 32 bits.
 const MaxRecord = 1 << 30
-
-// codecOf names the compression of an object by its name, as decompress ("auto", "none" or "") asks.
-func codecOf(uri, decompress string) string {
-	switch {
-	case decompress == "none":
-		return ""
-	case strings.HasSuffix(uri, ".gz"):
-		return "gzip"
-	case strings.HasSuffix(uri, ".zst"):
-		return "zstd"
-	}
-	return ""
-}
 
 // remote tells URIs with a scheme from paths of this machine.
 func remote(uri string) bool {

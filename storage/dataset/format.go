@@ -129,11 +129,7 @@ func (f format) of(uri string) (format, error) {
 	if f.kind != byName {
 		return f, nil
 	}
-	name := path.Base(uri)
-	for _, archive := range []string{".gz", ".zst"} {
-		name = strings.TrimSuffix(name, archive)
-	}
-	switch path.Ext(name) {
+	switch path.Ext(unpacked(path.Base(uri))) {
 	case ".csv":
 		f.kind = csv
 	case ".tsv":

@@ -25,8 +25,8 @@ const (
 )
 
 // Plan cuts objects into splits of about SplitSize bytes, in order: a large object into equal ranges, small ones packed
-// together (next fit). A compressed object stays whole. Empty objects have no records, but in the format "files", where
-// an object is a record whatever its size.
+// together (next fit). A compressed object stays whole, but for bzip2 and for zstd whose frames Probe has found. Empty
+// objects have no records, but in the format "files", where an object is a record whatever its size.
 func Plan(objects iter.Seq2[Object, error], o PlanOptions) iter.Seq2[Split, error] {
 	return func(yield func(Split, error) bool) {
 		f, err := parseFormat(o.Format)
@@ -50,7 +50,7 @@ func Plan(objects iter.Seq2[Object, error], o PlanOptions) iter.Seq2[Split, erro
 				return
 			}
 			table := f.columnar(obj.URI)
-			for p := range pieces(obj, n, each, o.Decompress) {
+			for p := range pieces(obj, n, each, o) {
 				full := open.Bytes+p.Len > o.SplitSize || len(open.Pieces) == maxPieces || uris+len(p.URI) > maxURIBytes || table != tables
 				if full && len(open.Pieces) > 0 {
 					if !yield(open, nil) {
@@ -72,11 +72,14 @@ func Plan(objects iter.Seq2[Object, error], o PlanOptions) iter.Seq2[Split, erro
 
 // cut decides into how many pieces an object goes, and what a piece must be a multiple of, in bytes.
 func cut(obj Object, f format, o PlanOptions) (n, unit int64, err error) {
-	whole := codecOf(obj.URI, o.Decompress) != ""
 	if f, err = f.of(obj.URI); err != nil {
 		return 0, 0, err
 	}
+	codec := codecOf(obj.URI, o.Decompress)
+	whole := codec != "" && !(codec == codecBzip2 && f.cuttable())
 	switch {
+	case codec == codecXZ:
+		return 0, 0, errs.E(errs.Invalid, "input", obj.URI, errXZ)
 	case f.kind == files:
 		return 1, 1, nil
 	case f.kind >= parquetFile && whole:
@@ -84,8 +87,8 @@ func cut(obj Object, f format, o PlanOptions) (n, unit int64, err error) {
 	case obj.Size == 0:
 		return 0, 1, nil
 	case whole:
-		if obj.Size > o.SplitSize && o.Warn != nil {
-			o.Warn(fmt.Sprintf("input %s is compressed and cannot be cut: one task reads all of its %d bytes", obj.URI, obj.Size))
+		if obj.Size > o.SplitSize && len(obj.frames) == 0 && o.Warn != nil {
+			o.Warn(wholeWarning(obj, f, codec))
 		}
 		return 1, 1, nil
 	case f.kind == csv && !f.dialect.Lines:
@@ -106,10 +109,14 @@ func cut(obj Object, f format, o PlanOptions) (n, unit int64, err error) {
 }
 
 // pieces yields n ranges of an object, equal but for the rounding to unit.
-func pieces(obj Object, n, unit int64, decompress string) iter.Seq[Piece] {
+func pieces(obj Object, n, unit int64, o PlanOptions) iter.Seq[Piece] {
 	return func(yield func(Piece) bool) {
-		p := Piece{URI: obj.URI, Size: obj.Size, Version: obj.Version, Codec: codecOf(obj.URI, decompress)}
+		p := Piece{URI: obj.URI, Size: obj.Size, Version: obj.Version, Codec: codecOf(obj.URI, o.Decompress)}
 		if n == 0 {
+			return
+		}
+		if len(obj.frames) > 0 {
+			framePieces(obj, p, o.SplitSize, yield)
 			return
 		}
 		units := obj.Size / unit
@@ -121,12 +128,17 @@ func pieces(obj Object, n, unit int64, decompress string) iter.Seq[Piece] {
 			if !yield(p) {
 				return
 			}
-			p.Off += p.Len
+			if p.Off += p.Len; p.Codec != "" {
+				p.Text = p.Off
+			}
 		}
 	}
 }
 
 func ceilDiv(a, b int64) int64 { return (a-1)/b + 1 }
+
+// whole says that a piece is all of its object: what its compression calls for.
+func (p Piece) whole() bool { return p.Codec != "" && p.Codec != codecZstd && p.Codec != codecBzip2 }
 
 // Check says what is wrong with a split that came from elsewhere, as an errs.Corrupt: readers rely on it.
 func (s Split) Check() error {
@@ -135,7 +147,7 @@ func (s Split) Check() error {
 	}
 	var sum int64
 	for _, p := range s.Pieces {
-		if p.Off < 0 || p.Len < 0 || p.Size < p.Len || p.Off > p.Size-p.Len || p.Codec != "" && p.Len != p.Size {
+		if p.Off < 0 || p.Len < 0 || p.Size < p.Len || p.Off > p.Size-p.Len || p.whole() && p.Len != p.Size || p.Text < 0 {
 			return errs.E(errs.Corrupt, "split", p.URI, fmt.Errorf("bytes %d+%d of %d (%s)", p.Off, p.Len, p.Size, p.Codec))
 		}
 		sum += p.Len

@@ -251,7 +251,7 @@ func (r *RowReader) enter(ctx context.Context, o rows.Origin, data []byte) (err 
 
 // within reads the header of an object and gives the parser of what follows it.
 func within(ctx context.Context, src Sources, p Piece, form format, cols *typed.Columns) (_ typed.Parser, err error) {
-	if p.Off, p.Len = 0, p.Size; p.Codec == "" {
+	if p.Off, p.Len, p.Text = 0, p.Size, 0; p.Codec == "" {
 		p.Len = min(p.Size, headBytes)
 	}
 	r, err := Open(ctx, src, Split{Pieces: []Piece{p}, Bytes: p.Len}, Options{Terminated: true, Batch: headBytes, ReadAhead: 2 * headBytes})
@@ -287,6 +287,9 @@ func CheckColumns(ctx context.Context, src Sources, objects []Object, name, deco
 	for _, o := range objects {
 		f, err := form.of(o.URI)
 		p := Piece{URI: o.URI, Size: o.Size, Version: o.Version, Codec: codecOf(o.URI, decompress)}
+		if err == nil && p.Codec == codecXZ {
+			err = errXZ
+		}
 		if err == nil && f.kind >= parquetFile && o.Size > 0 && heads < mostHeads {
 			heads++
 			err = checkColumns(ctx, src, p, f, cols)

@@ -1,0 +1,150 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mrctl/mrctl/internal/bzblocks"
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/zframes"
+)
+
+// Compressions, by what Piece.Codec calls them.
+const (
+	codecGzip  = "gzip"
+	codecZstd  = "zstd"
+	codecBzip2 = "bzip2"
+	codecLZ4   = "lz4"
+	codecXZ    = "xz" // known only to be refused
+)
+
+// archives are the compressions by the ends of names.
+var archives = []struct{ end, codec string }{{".gz", codecGzip}, {".zst", codecZstd}, {".bz2", codecBzip2}, {".lz4", codecLZ4}, {".xz", codecXZ}}
+
+// codecOf names the compression of an object by its name, as decompress ("auto", "none" or "") asks.
+func codecOf(uri, decompress string) string {
+	if decompress == "none" {
+		return ""
+	}
+	for _, a := range archives {
+		if strings.HasSuffix(uri, a.end) {
+			return a.codec
+		}
+	}
+	return ""
+}
+
+// unpacked is a name without the end that says how it is compressed.
+func unpacked(name string) string {
+	for _, a := range archives {
+		name = strings.TrimSuffix(name, a.end)
+	}
+	return name
+}
+
+var errXZ = errors.New("xz is not decompressed here: unpack it, or make it .zst or .gz (xz -dc FILE.xz | zstd > FILE.zst)")
+
+// cuttable reports that an archive of text may be cut where its own parts begin. A line there belongs to the piece in whose
+// text it begins, the first byte of the text left out: whether a line begins with that, only the part before can tell.
+func (f format) cuttable() bool {
+	return f.kind == lines || f.kind == jsonl || f.kind == csv && f.dialect.Lines
+}
+
+// Probe finds out where the large ones among objects that are compressed with zstd can be cut: it reads their seek tables.
+// Plan cuts them there.
+func Probe(ctx context.Context, src Sources, objects []Object, o PlanOptions) error {
+	f, err := parseFormat(o.Format)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(aheadRequests)
+	for i := range objects {
+		obj := &objects[i]
+		own, err := f.of(obj.URI)
+		if err != nil || !own.cuttable() || obj.Size <= o.SplitSize || codecOf(obj.URI, o.Decompress) != codecZstd {
+			continue
+		}
+		g.Go(func() error {
+			at, err := newObjectAt(ctx, src, Piece{URI: obj.URI, Size: obj.Size, Version: obj.Version})
+			if err != nil {
+				return err
+			}
+			obj.frames, err = zframes.Read(at, obj.Size)
+			switch {
+			case at.err != nil:
+				return at.err
+			case err != nil && !errors.Is(err, zframes.ErrNone):
+				return errs.E(errs.Corrupt, "input", obj.URI, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// framePieces gives an object in pieces of whole frames, about equal ones of about size bytes.
+func framePieces(obj Object, p Piece, size int64, yield func(Piece) bool) {
+	n := ceilDiv(obj.Size, size)
+	for i := range n {
+		// A piece begins with the first frame at or after where it should.
+		want := obj.Size / n * (i + 1)
+		next := sort.Search(len(obj.frames), func(k int) bool { return obj.frames[k].Off >= want })
+		end, text := obj.Size, int64(0)
+		if next < len(obj.frames) && i < n-1 {
+			end, text = obj.frames[next].Off, obj.frames[next].Text
+		}
+		if p.Len = end - p.Off; p.Len > 0 && !yield(p) {
+			return
+		}
+		p.Off, p.Text = end, text
+	}
+}
+
+// wholeWarning says why a large archive is one task, and what helps.
+func wholeWarning(obj Object, f format, codec string) string {
+	switch {
+	case !f.cuttable() && f.kind != csv:
+		return fmt.Sprintf("input %s is compressed and its records are no lines, so it is not cut: one task reads all of its %d bytes", obj.URI, obj.Size)
+	case codec == codecZstd && f.cuttable():
+		return fmt.Sprintf("input %s is zstd without a table of its frames and cannot be cut: one task reads all of its %d bytes; mrctl repack gives it one", obj.URI, obj.Size)
+	case codec == codecZstd || codec == codecBzip2:
+		return fmt.Sprintf("input %s is CSV, whose quoted fields may hold line breaks, and is not cut: one task reads all of its %d bytes; "+
+			"if no field holds one, --csv-lines has it cut", obj.URI, obj.Size)
+	}
+	return fmt.Sprintf("input %s is %s, which can only be read from its beginning, and cannot be cut: one task reads all of its %d bytes; "+
+		"mrctl repack makes of it zstd that can", obj.URI, codec, obj.Size)
+}
+
+// stretch is what is read of raw up to a byte of the object.
+type stretch struct {
+	*raw
+	to int64
+}
+
+// Read implements io.Reader.
+func (s stretch) Read(p []byte) (int, error) {
+	left := s.to - s.raw.pos
+	if left <= 0 {
+		return 0, io.EOF
+	}
+	return s.raw.Read(p[:min(int64(len(p)), left)])
+}
+
+// openPart puts a decoder over the part of an archive that begins in a piece. rest, which is called where that ends, goes
+// on with what follows, for the end of the last line.
+func (d *decoders) openPart(r *raw) (in io.Reader, rest func() (io.Reader, error), err error) {
+	end := r.p.Off + r.p.Len
+	if r.p.Codec == codecBzip2 {
+		blocks := bzblocks.NewReader(r, r.p.Off, end)
+		return blocks, func() (io.Reader, error) { blocks.Rest(); return blocks, nil }, nil
+	}
+	in, err = d.reset(r.p.Codec, stretch{r, end})
+	return in, func() (io.Reader, error) { return d.reset(r.p.Codec, r) }, err
+}

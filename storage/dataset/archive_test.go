@@ -1,0 +1,163 @@
+package dataset
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"compress/bzip2"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+
+	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/zframes"
+)
+
+// framed packs each text as a frame, with a table of them.
+func framed(t testing.TB, texts ...string) string {
+	t.Helper()
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []byte
+	var table zframes.Table
+	for _, text := range texts {
+		n := len(out)
+		out = z.EncodeAll([]byte(text), out)
+		table.Add(len(out)-n, len(text))
+	}
+	return string(table.Append(out))
+}
+
+// cutLines plans an object in splits of size bytes and reads them all.
+func cutLines(t testing.TB, b *bucket, key string, size int64) (splits int, got []record) {
+	t.Helper()
+	opt := PlanOptions{SplitSize: size}
+	objects := []Object{b.object(t, key)}
+	if err := Probe(t.Context(), b, objects, opt); err != nil {
+		t.Fatal(err)
+	}
+	plan := planAll(t, opt, objects...)
+	for i, s := range plan {
+		some, err := readAll(t, b, s, Options{Batch: 1 + i%50}, tuning{chunk: 64, small: 1, slack: 5, step: 7})
+		if err != nil {
+			t.Fatalf("split %d of %d, %+v: %v", i, len(plan), s, err)
+		}
+		got = append(got, some...)
+	}
+	return len(plan), got
+}
+
+// TestZstdSplitAnywhere: wherever the text is cut into frames, and these into splits, each line is read once, in order and
+// with its place in the text.
+func TestZstdSplitAnywhere(t *testing.T) {
+	const text = "one\n\ntwo\r\nthree three three\n\n\nfour"
+	for a := range len(text) + 1 {
+		for _, second := range []int{a, a + 1, a + 7, len(text)} {
+			c := min(second, len(text))
+			b := newBucket(map[string]string{"x.zst": framed(t, text[:a], text[a:c], text[c:], "")})
+			want := wantLines("mem://b/x.zst", text)
+			size := int64(len(b.objects["x.zst"]))
+			for _, split := range []int64{1, size / 3, size / 2, size} {
+				if n, got := cutLines(t, b, "x.zst", split); !slices.Equal(got, want) || split == 1 && n < 3 {
+					t.Fatalf("frames of %d and %d bytes, %d splits:\n%v\nwant\n%v", a, c-a, n, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestBzip2SplitAnywhere: at every size of a split, down to one byte, each line is read once and in order.
+func TestBzip2SplitAnywhere(t *testing.T) {
+	stored, err := os.ReadFile("../../internal/bzblocks/testdata/two.bz2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(stored)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBucket(map[string]string{"x.bz2": string(stored)})
+	want := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	for size := int64(40); size <= int64(len(stored)); size += 97 {
+		n, got := cutLines(t, b, "x.bz2", size)
+		if len(got) != len(want) || n != int(ceilDiv(int64(len(stored)), size)) {
+			t.Fatalf("%d splits: %d lines, not %d", n, len(got), len(want))
+		}
+		for i := range got {
+			if got[i].text != want[i] {
+				t.Fatalf("%d splits, line %d: %v, want %q", n, i, got[i], want[i])
+			}
+		}
+	}
+}
+
+// TestCutRows: rows of CSV and JSON lines of an archive that is cut, the header known to all pieces.
+func TestCutRows(t *testing.T) {
+	for name, texts := range map[string][]string{
+		"a.csv.zst":   {"n,na", "me\n1,ann\n2,", "bob\n3,cy", "\n", "4,d"},
+		"a.jsonl.zst": {`{"n":1,"name":"ann"}` + "\n", `{"n":2,"name":"bob"}` + "\n" + `{"n":3`, `,"name":"cy"}` + "\n", `{"n":4,"name":"d"}`},
+	} {
+		b := newBucket(map[string]string{name: framed(t, texts...)})
+		opt := PlanOptions{Format: "auto:lines", SplitSize: 1}
+		objects := []Object{b.object(t, name)}
+		if err := Probe(t.Context(), b, objects, opt); err != nil {
+			t.Fatal(err)
+		}
+		splits := planAll(t, opt, objects...)
+		got, bad, err := readRows(t, b, splits, Options{Format: opt.Format}, 64)
+		var list []person
+		for _, g := range got {
+			list = append(list, g.person)
+		}
+		if err != nil || len(bad) > 0 || len(splits) < len(texts) || fmt.Sprint(list) != "[{ann 1} {bob 2} {cy 3} {d 4}]" {
+			t.Errorf("%s in %d splits: %v, bad %v, %v", name, len(splits), list, bad, err)
+		}
+	}
+}
+
+// TestArchivesThatAreNotCut: why, and what helps, is said when the job is planned; what cannot be read at all is refused.
+func TestArchivesThatAreNotCut(t *testing.T) {
+	var packed bytes.Buffer
+	w := lz4.NewWriter(&packed)
+	if _, err := io.WriteString(w, "a\nb\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	frames := framed(t, "1,2\n", "3,4\n")
+	b := newBucket(map[string]string{"x.lz4": packed.String() + packed.String(), "x.gz": "xxxx", "x.zst": "not a table", "x.csv.zst": frames, "x.xz": "", "bad.zst": frames[4:]})
+	for _, x := range []struct{ key, format, want string }{
+		{"x.lz4", "lines", "mrctl repack"}, {"x.gz", "lines", "mrctl repack"}, {"x.zst", "lines", "mrctl repack gives it one"},
+		{"x.csv.zst", "auto", "--csv-lines"}, {"x.gz", "records:2", "its records are no lines"},
+	} {
+		var warned []string
+		opt := PlanOptions{Format: x.format, SplitSize: 1, Warn: func(s string) { warned = append(warned, s) }}
+		objects := []Object{b.object(t, x.key)}
+		if err := Probe(t.Context(), b, objects, opt); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(planAll(t, opt, objects...)); n != 1 || len(warned) != 1 || !strings.Contains(warned[0], x.want) || !strings.Contains(warned[0], x.key) {
+			t.Errorf("%s: %d splits, %q", x.key, n, warned)
+		}
+	}
+	if _, got := cutLines(t, b, "x.lz4", 1); fmt.Sprint(got) != fmt.Sprint(wantLines("mem://b/x.lz4", "a\nb\na\nb\n")) {
+		t.Errorf("two archives of lz4 are %v", got)
+	}
+	for _, err := range Plan(func(yield func(Object, error) bool) { yield(b.object(t, "x.xz"), nil) }, PlanOptions{SplitSize: 1}) {
+		if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "xz is not decompressed here") {
+			t.Error(err)
+		}
+	}
+	err := Probe(t.Context(), b, []Object{b.object(t, "bad.zst")}, PlanOptions{SplitSize: 1})
+	if !errs.Is(err, errs.Corrupt) || !strings.Contains(err.Error(), "bad.zst") {
+		t.Errorf("a table that is wrong: %v", err)
+	}
+}
