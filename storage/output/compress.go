@@ -5,6 +5,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/mrctl/mrctl/internal/zframes"
 )
 
 // compressor is what stands between a part's bytes and the store. Close writes what it holds back; the writer below stays
@@ -26,11 +28,13 @@ func compressorOf(f Format, w io.Writer) (compressor, error) {
 // and what the compressor keeps.
 const frameBytes = 4 << 20
 
-// frames writes zstd, a frame for each frameBytes of text, with the length of the text in its header.
+// frames writes zstd, a frame for each frameBytes of text, with the length of the text in its header, and a table of them
+// after the last.
 type frames struct {
 	w         io.Writer
 	z         *zstd.Encoder
 	text, out []byte
+	table     zframes.Table
 	any       bool // something was written
 }
 
@@ -55,14 +59,18 @@ func (f *frames) Write(s []byte) (n int, err error) {
 
 // Close writes the last frame; without any text that is an empty one, for no frame at all is no zstd.
 func (f *frames) Close() error {
-	if len(f.text) == 0 && f.any {
-		return nil
+	if len(f.text) > 0 || !f.any {
+		if err := f.frame(); err != nil {
+			return err
+		}
 	}
-	return f.frame()
+	_, err := f.w.Write(f.table.Append(nil))
+	return err
 }
 
 func (f *frames) frame() error {
 	f.out = f.z.EncodeAll(f.text, f.out[:0])
+	f.table.Add(len(f.out), len(f.text))
 	f.text, f.any = f.text[:0], true
 	_, err := f.w.Write(f.out)
 	return err
