@@ -174,14 +174,18 @@ func (s *arrowStream) close() error {
 // counted counts the bytes that are read, and tells the object what befell reading it.
 type counted struct {
 	io.Reader
-	at *objectAt
-	n  int64
+	at   *objectAt
+	n    int64
+	tell func(n int) // nil: nobody wants to know
 }
 
 // Read implements io.Reader.
 func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.Reader.Read(b)
 	c.n += int64(n)
+	if c.tell != nil {
+		c.tell(n)
+	}
 	if err != nil && !atEnd(err) && c.at.err == nil {
 		c.at.err = inputError(c.at.p.URI, err)
 	}
