@@ -17,7 +17,8 @@ func jobFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "`DIR|URI` for the result, a folder that is empty or not there yet; - prints it"},
 		&cli.StringSliceFlag{Name: flagInput, Usage: "`NAME=URI[,URI...]`: what the input NAME of the job is; may be given again"},
-		&cli.StringSliceFlag{Name: "input-format", Usage: "lines, files (or whole) or records:N (N bytes each); where the job maps structs csv, tsv, jsonl or auto (by file name); NAME=FORMAT for each input that has a name", DefaultText: "lines, or auto"},
+		&cli.StringSliceFlag{Name: "input-format", Usage: "lines, files (or whole) or records:N (N bytes each); where the job maps structs csv, tsv, jsonl, parquet, arrow or auto (by file name); NAME=FORMAT for each input that has a name", DefaultText: "lines, or auto"},
+		inputsFromFlag(),
 		&cli.StringFlag{Name: "csv-delimiter", Usage: "`CHARACTER` between the fields of CSV, or tab", DefaultText: "a comma, in .tsv a tab"},
 		&cli.BoolFlag{Name: "csv-lines", Usage: "no field of the CSV holds a line break: large files are cut"},
 		&cli.BoolFlag{Name: "no-header", Usage: "the CSV has no header: its columns are the struct's, in order"},
@@ -26,7 +27,7 @@ func jobFlags() []cli.Flag {
 		&cli.BoolFlag{Name: flagSingle, Usage: "one part, in the order of its keys, made by one reduce task; run writes one file where -o names one (report.csv, words.tsv.gz, s3://b/all.parquet), whose format that says"},
 		&cli.BoolFlag{Name: "sorted", Usage: "order the result overall: all keys of part-00000 are before those of part-00001, and so on; the parts are about equal, but the rows of a key stay together"},
 		&cli.StringFlag{Name: "key-bytes", Usage: "sort by `OFF:LEN`, LEN bytes of each record from byte OFF on, such as 0:10 (with a plugin that is jobs.Identity)", DefaultText: "the whole record"},
-		&cli.StringFlag{Name: "decompress", Usage: "auto (by file name: .gz, .zst) or none", DefaultText: "auto"},
+		&cli.StringFlag{Name: "decompress", Usage: "auto (by file name: .gz, .zst, .bz2, .lz4) or none", DefaultText: "auto"},
 		&cli.IntFlag{Name: "partitions", Usage: "`N` parts of the result, and reduce tasks", DefaultText: "by the size of the input"},
 		&cli.StringFlag{Name: "split-size", Usage: "`BYTES` of input for a map task", DefaultText: "at most 512MiB, and enough for all slots"},
 		&cli.IntFlag{Name: "max-attempts", Usage: "give up when a task has failed `N` times", DefaultText: "4"},

@@ -33,6 +33,7 @@ standard input. The result is printed unless -o names a folder; that one has to 
   mrctl run ./examples/wordcount README.md
   mrctl run ./examples/wordcount -o counts --partitions 8 --memory 512MiB 'src/**/*.go'
   mrctl run ./examples/loganalysis access.log.gz -- -by status
+  find /logs -newer last -name '*.gz' | mrctl run ./examples/loganalysis --inputs-from - -o report
   mrctl run ./examples/loganalysis access.log -o report.csv --single -- -by status
   mrctl run ./examples/loganalysis logs -o report --output-format parquet -- -by status
   mrctl run ./visits --input users=users.csv --input events=s3://logs/2026/ --input-format users=csv
@@ -66,6 +67,9 @@ func (p *program) runJob(c *cli.Context) (err error) {
 	}
 	if p.asksForHelp() {
 		return p.withTempDir(func(dir string) error { return p.printPluginHelp(c.Context, what.arg, dir) })
+	}
+	if what.inputs, err = p.listedInputs(c, what.inputs); err != nil {
+		return err
 	}
 	if len(what.inputs) == 0 && !c.IsSet(flagInput) {
 		return next(errs.New(errs.Invalid, "run: no input was given"), "name files or folders after the plugin, or - for standard input")

@@ -55,6 +55,10 @@ func (p *program) submit(c *cli.Context) error {
 
 // submitFrom submits; scratch is a folder for what is built.
 func (p *program) submitFrom(c *cli.Context, what subject, scratch string) error {
+	var err error
+	if what.inputs, err = p.listedInputs(c, what.inputs); err != nil {
+		return err
+	}
 	if len(what.inputs) == 0 && !c.IsSet(flagInput) {
 		return next(errs.New(errs.Invalid, "submit: no input was given"), "name files, folders or s3:// URIs after the plugin")
 	}
@@ -65,7 +69,6 @@ func (p *program) submitFrom(c *cli.Context, what subject, scratch string) error
 		return next(errs.New(errs.Invalid, "submit: output %s is the name of a file, and a cluster writes folders", c.String("o")), "name a folder, which will hold one part, or use mrctl run --store")
 	}
 	o := &order{}
-	var err error
 	if o.job, err = jobOf(c, what); err != nil {
 		return err
 	}
