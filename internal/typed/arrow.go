@@ -116,7 +116,7 @@ func (c *column) mismatch(t arrow.DataType) (path string, from, to arrow.DataTyp
 		if c.elem == nil {
 			break
 		}
-		if _, from, to = c.elem.mismatch(s.(arrow.ListLikeType).Elem()); from != nil {
+		if _, from, _ = c.elem.mismatch(s.(arrow.ListLikeType).Elem()); from != nil {
 			return c.name, t, c.typ
 		}
 		return "", nil, nil
