@@ -78,7 +78,7 @@ func TestTablesSplitAnywhere(t *testing.T) {
 	files["d.csv"] = "n,name\n20,x\n"
 	b := newBucket(files)
 	want = append(slices.Concat(want, want, want), person{"x", 20})
-	for size := 1; size < 3000; size += 1 + size/50 {
+	for size := 1; size < 3000; size += 1 + size/12 {
 		var objects []Object
 		for _, key := range []string{"a.parquet", "b.arrow", "c.arrows", "d.csv"} {
 			objects = append(objects, b.object(t, key))
@@ -170,7 +170,7 @@ func TestPackedTablesAreRefused(t *testing.T) {
 func TestDamagedTables(t *testing.T) {
 	schema, batches, _ := people(3)
 	for key, body := range tables(t, schema, batches) {
-		damage(t, key, body, rand.New(rand.NewPCG(7, uint64(len(body)))), 80)
+		damage(t, key, body, rand.New(rand.NewPCG(7, uint64(len(body)))), 40)
 	}
 }
 
