@@ -78,7 +78,7 @@ func TestTablesSplitAnywhere(t *testing.T) {
 	files["d.csv"] = "n,name\n20,x\n"
 	b := newBucket(files)
 	want = append(slices.Concat(want, want, want), person{"x", 20})
-	for size := 1; size < 3000; size += 1 + size/12 {
+	for size := 1; size < 3000; size += 1 + size/6 {
 		var objects []Object
 		for _, key := range []string{"a.parquet", "b.arrow", "c.arrows", "d.csv"} {
 			objects = append(objects, b.object(t, key))
