@@ -38,7 +38,7 @@ func byHand(fs *flag.FlagSet, args []string, stages []Stage, stdin *os.File, std
 	}
 	program, err := programOf(stages)
 	if err != nil {
-		return wrong(err)
+		return wrong(located(err, placeOfCall()))
 	}
 	named := len(program.Describe().GetInputs()) > 0
 	if len(files) == 0 && !named {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -34,7 +35,8 @@ var nameRE = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 // compile checks a job and makes what runs it.
 func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], error) {
 	fail := func(format string, args ...any) (*program[In, K, V, Out], error) {
-		return nil, errs.E(errs.Invalid, "job", j.Name, fmt.Errorf(format, args...))
+		part, _, _ := strings.Cut(format, ":")
+		return nil, j.locate(part, errs.E(errs.Invalid, "job", j.Name, fmt.Errorf(format, args...)))
 	}
 	if !nameRE.MatchString(j.Name) {
 		return fail("the name %q is not 1 to 40 of a-z, 0-9 and -", j.Name)

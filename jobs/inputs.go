@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -73,7 +74,7 @@ func (p *program[In, K, V, Out]) reads() (err error) {
 	p.about.RawLines = p.job.MapBatch == nil && p.rows == nil
 	schema := inputSchema(p.about.InputKind)
 	if p.rows != nil {
-		schema = arrow.NewSchema(p.rows.codec.Fields(), nil)
+		schema = arrow.NewSchema(withSources(reflect.TypeFor[In](), p.rows.codec.Fields()), nil)
 	}
 	p.about.InputSchema, err = codec.MarshalSchema(schema)
 	return err

@@ -52,7 +52,7 @@ func describe(fs *flag.FlagSet, args []string, stages []Stage) (*pluginv1.Descri
 	}
 	program, err := programOf(stages)
 	if err != nil {
-		about.Invalid = err.Error()
+		about.Invalid = located(err, placeOfCall()).Error()
 		return about, nil
 	}
 	about.Stages = []*pluginv1.Stage{program.Describe()}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"path"
 	"reflect"
+	"slices"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -13,6 +15,7 @@ import (
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/codec"
+	"github.com/mrctl/mrctl/internal/codec/wire"
 	"github.com/mrctl/mrctl/internal/rows"
 	"github.com/mrctl/mrctl/internal/typed"
 )
@@ -41,6 +44,28 @@ func newStructs[In any]() (*structs[In], error) {
 	}
 	d, err := codec.NewDecoder(c.Fields())
 	return &structs[In]{c, d, arrow.NewSchema(codec.OutputFields(c.Fields()), nil)}, err
+}
+
+// withSources says of each column which field of the struct it is read for, so that errors can name it.
+func withSources(t reflect.Type, fields []arrow.Field) []arrow.Field {
+	out := slices.Clone(fields)
+	i := 0
+	var walk func(reflect.Type)
+	walk = func(of reflect.Type) {
+		for f := range of.Fields() {
+			switch {
+			case f.Name == "_":
+			case f.Anonymous && f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[time.Time]():
+				walk(f.Type)
+			default:
+				m := out[i].Metadata
+				out[i].Metadata = arrow.NewMetadata(append(slices.Clone(m.Keys()), wire.Source), append(slices.Clone(m.Values()), of.Name()+"."+f.Name))
+				i++
+			}
+		}
+	}
+	walk(t)
+	return out
 }
 
 // mapStructs is mapRecords for rows.

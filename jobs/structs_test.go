@@ -51,7 +51,7 @@ func TestStructsByHand(t *testing.T) {
 		t.Errorf("%d: %q, %q", code, out, errs)
 	}
 	code, _, errs = hand(t, sales(), "", file("c.csv", "store,price\na,1\n"))
-	if code != 1 || !strings.Contains(errs, "c.csv at byte 0: it has no column cents; its header names store, price") {
+	if code != 1 || !strings.Contains(errs, "c.csv at byte 0: it has no column cents, which sale.Cents is read from (mr:\",optional\" lets it be missing); its header names store, price") {
 		t.Errorf("%d: %q", code, errs)
 	}
 }

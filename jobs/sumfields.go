@@ -17,7 +17,7 @@ func SumFields[V any]() Combiner[V] {
 		err = fmt.Errorf("%v has no fields", reflect.TypeFor[V]())
 	}
 	if err != nil {
-		err = fmt.Errorf("SumFields: %w", err)
+		err = located(fmt.Errorf("SumFields: %w", err), placeOfCall())
 	}
 	return Combiner[V]{
 		kind: pluginv1.Stage_FOLD_SUM, err: err, add: addFold[V],

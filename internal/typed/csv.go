@@ -249,7 +249,7 @@ func (p *csv) header(data []byte) error {
 		case k >= 0:
 			p.at[k] = i
 		case !c.optional:
-			return fatalf("it has no column %s; its header names %s", c.name, clip([]byte(strings.Join(names, ", "))))
+			return fatalf("it has no column %s%s; its header names %s", c.name, c.wanted(), clip([]byte(strings.Join(names, ", "))))
 		}
 	}
 	p.fields = len(names)

@@ -112,7 +112,7 @@ func (p *jsonLines) value(dst []byte, c *column, sub *object, v []byte, raw bool
 			}
 			return append(dst, c.zero...), nil
 		case v == nil:
-			return nil, errors.New("it is missing")
+			return nil, fmt.Errorf("it is missing%s", c.wanted())
 		}
 		return nil, errors.New("it is null")
 	}

@@ -50,6 +50,7 @@ type column struct {
 	typ      arrow.DataType
 	nullable bool
 	optional bool
+	source   string // the field of a struct it is for, or ""
 	// text encodes a scalar, given as it stands in a CSV field or within a JSON value; nil: the column is nested.
 	text   func(dst, text []byte) ([]byte, error)
 	zero   []byte   // the encoding of what is left out
@@ -59,6 +60,9 @@ type column struct {
 
 func newColumn(f arrow.Field) (column, error) {
 	c := column{name: f.Name, typ: f.Type, nullable: f.Nullable, optional: f.Metadata.FindKey(wire.Optional) >= 0}
+	if i := f.Metadata.FindKey(wire.Source); i >= 0 {
+		c.source = f.Metadata.Values()[i]
+	}
 	switch t := f.Type.(type) {
 	case *arrow.ListType:
 		elem, err := newColumn(t.ElemField())
@@ -83,6 +87,14 @@ func newColumn(f arrow.Field) (column, error) {
 		c.zero = []byte{0}
 	}
 	return c, nil
+}
+
+// wanted says who wants the column, and how to do without.
+func (c *column) wanted() string {
+	if c.source == "" {
+		return ""
+	}
+	return ", which " + c.source + " is read from (mr:\",optional\" lets it be missing)"
 }
 
 // Parser makes rows of the bytes of one object. It is not safe for concurrent use.

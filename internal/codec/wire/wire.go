@@ -12,6 +12,9 @@ import (
 // Optional marks, in the metadata of an Arrow field, a column that input may be without.
 const Optional = "mrctl.optional"
 
+// Source names, in the metadata of an Arrow field, the field of the author's struct that a column of input is for.
+const Source = "mrctl.source"
+
 // AppendEscaped appends s with 00 as 00 FF and the end 00 00.
 func AppendEscaped(dst []byte, s string) []byte {
 	for {
