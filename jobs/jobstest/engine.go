@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -242,15 +241,4 @@ func (l local) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in [
 		Out: func(rec arrow.RecordBatch) error { out = append(out, rowsOf(rec)...); return nil },
 	})
 	return out, err
-}
-
-// bytesOf is a record of a type whose layout is that of string or []byte, as Program has made sure.
-func bytesOf[In any](rec In) []byte {
-	switch r := any(rec).(type) {
-	case string:
-		return []byte(r)
-	case []byte:
-		return r
-	}
-	return []byte(unsafe.String(*(**byte)(unsafe.Pointer(&rec)), *(*int)(unsafe.Add(unsafe.Pointer(&rec), unsafe.Sizeof(uintptr(0))))))
 }

@@ -7,7 +7,9 @@
 package jobstest
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,14 +23,20 @@ type Option func(*options)
 type options struct {
 	tolerance float64
 	seed      uint64
+	generated int
+	kind      *kind
 }
 
 // Tolerance takes floats that differ by no more than rel, relative to the greater, for equal. Sums of floats depend on
 // the order of addition in their last digits; without this option every digit counts.
 func Tolerance(rel float64) Option { return func(o *options) { o.tolerance = rel } }
 
-// Seed seeds the orders that are tried. The default is 1.
+// Seed seeds the orders that are tried and the records that are made up. The default is 1.
 func Seed(seed uint64) Option { return func(o *options) { o.seed = seed } }
+
+// Generated sets how many records are made up besides those given. The default is 40; 0 is for jobs that may rely on what
+// their records look like.
+func Generated(n int) Option { return func(o *options) { o.generated = max(n, 0) } }
 
 // law is a way to run a job that must give the result of the plain way.
 type law struct {
@@ -37,9 +45,13 @@ type law struct {
 	tries []setting
 }
 
-// Laws runs the job over the records in many ways and fails t, with the law's name and a small counterexample, where
-// one of them gives another result than the plain way. About twenty records of each kind are enough. A job with several
-// inputs is tried one input at a time, as a job with that function as its Map.
+// Laws runs the job over the records in many ways and fails t, with the law's name and the smallest records that it finds
+// to show it, where one of them gives another result than the plain way. About twenty records of each kind are enough.
+//
+// Besides those given it makes up records of type In: empty, long, not UTF-8, and pieces and changes of those given. A job
+// may set them aside as bad or return an error (then that record is left out), but it may not panic.
+//
+// A job with several inputs is tried one input at a time, as a job with that function as its Map.
 func Laws[In, K, V, Out any](t *testing.T, job jobs.Job[In, K, V, Out], records []In, opts ...Option) {
 	t.Helper()
 	program, err := job.Program()
@@ -49,27 +61,45 @@ func Laws[In, K, V, Out any](t *testing.T, job jobs.Job[In, K, V, Out], records 
 	if len(program.Describe().GetInputs()) > 0 {
 		t.Fatal("Laws takes records of one input: give it the job with one of its functions as Map, for each in turn")
 	}
-	o := options{seed: 1}
+	o := options{seed: 1, generated: 40}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	raw := make([][]byte, len(records))
-	for i, r := range records {
-		raw[i] = bytesOf(r)
+	if o.kind, err = kindOf[In](); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := run(t.Context(), program, raw, setting{}); err != nil {
+	given := encoded(records, o.kind)
+	if _, err := run(t.Context(), program, given, setting{}); err != nil {
 		t.Fatalf("the job fails on these records: %v", err)
 	}
-	if job.Combine.IsSet() {
-		t.Run("Combine", func(t *testing.T) { combineLaws(t, job.Combine, program, raw, o) })
+	made, v := bearable(t.Context(), program, encoded(generate(records, o.generated, o.seed), o.kind), o)
+	if v != nil {
+		t.Fatal(v)
 	}
-	for _, l := range laws(len(raw), o.seed) {
-		t.Run(strings.ReplaceAll(l.name, " ", "-"), func(t *testing.T) {
-			if v := l.check(t.Context(), program, raw, o); v != nil {
+	raw := slices.Concat(given, made)
+	subtest := func(name string, check func(ctx context.Context) *violation) {
+		t.Helper()
+		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+			t.Helper() // so that the line reported is the caller's
+			if v := check(t.Context()); v != nil {
 				t.Error(v)
 			}
 		})
 	}
+	if job.Combine.IsSet() {
+		subtest("Combine", func(ctx context.Context) *violation { return combineLaws(ctx, job.Combine, program, raw, o) })
+	}
+	for _, l := range laws(len(raw), o.seed) {
+		subtest(l.name, func(ctx context.Context) *violation { return l.check(ctx, program, raw, o) })
+	}
+}
+
+func encoded[In any](records []In, k *kind) [][]byte {
+	raw := make([][]byte, len(records))
+	for i, r := range records {
+		raw[i] = k.encode(r)
+	}
+	return raw
 }
 
 // laws lists them for an input of n records.
@@ -123,27 +153,26 @@ type violation struct {
 	law     law
 	setting setting
 	records [][]byte
+	show    func(record []byte) string
 	err     error
 	diff    string
 }
 
 func (v *violation) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "law %q is broken: %s\n  run with %v, over %d records:\n", v.law.name, v.law.says, v.setting, len(v.records))
+	fmt.Fprintf(&b, "law %q is broken: %s\n  run with %v, over these %d records:\n", v.law.name, v.law.says, v.setting, len(v.records))
 	const most = 12
 	for i, r := range v.records {
 		if i == most {
 			fmt.Fprintf(&b, "    and %d more\n", len(v.records)-most)
 			break
 		}
-		fmt.Fprintf(&b, "    %q\n", clip(r))
+		fmt.Fprintf(&b, "    %s\n", v.show(r))
 	}
 	if v.err != nil {
 		fmt.Fprintf(&b, "  it failed: %v", v.err)
 		return b.String()
 	}
-	b.WriteString(v.diff)
+	b.WriteString(strings.TrimRight(v.diff, "\n"))
 	return b.String()
 }
-
-func clip(r []byte) []byte { return r[:min(len(r), 200)] }
