@@ -191,6 +191,15 @@ func shorter(s string, try func(string) bool) bool {
 			}
 		}
 	}
+	if len(s) <= 32 { // two characters far from each other, for what depends on equal lengths
+		for i := range len(s) {
+			for j := i + 1; j < len(s); j++ {
+				if try(s[:i] + s[i+1:j] + s[j+1:]) {
+					return true
+				}
+			}
+		}
+	}
 	for i, c := range s {
 		_, n := utf8.DecodeRuneInString(s[i:])
 		if c != 'a' && c != ' ' && try(s[:i]+"a"+s[i+n:]) {
