@@ -19,6 +19,7 @@ type program[In, K, V, Out any] struct {
 	job    Job[In, K, V, Out]
 	about  *pluginv1.Stage
 	keys   *codec.Codec[K]
+	sorted *sorting[K, V] // nil: values come in any order
 	vals   *codec.Codec[V]
 	rows   *structs[In] // nil where In is no struct
 	inputs []mapProgram // of the named inputs; none: the job's own Map
@@ -50,14 +51,14 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 		return fail("it has both Inputs and a Map: give each input its function by jobs.From")
 	case len(j.Outputs) > 0:
 		return fail("named outputs are not available yet: use Out")
-	case j.SortBy != nil:
-		return fail("SortBy is not available yet: sort within Reduce")
 	case j.block != nil && (j.Map != nil || j.MapBatch != nil):
 		return fail("it is ready-made: leave its Map and MapBatch nil")
 	case j.Map == nil && j.MapBatch == nil && j.block == nil && len(j.Inputs) == 0:
 		return fail("it has no Map")
 	case j.Map != nil && j.MapBatch != nil:
 		return fail("it has both Map and MapBatch: keep one")
+	case j.unfold != nil && j.Reduce == nil && !j.Combine.IsSet() && j.Combine.err == nil:
+		return fail("its rows are made of what its own Combine leaves: leave that as it is")
 	case j.Combine.err != nil:
 		return fail("Combine: %w", j.Combine.err)
 	}
@@ -76,6 +77,12 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 		return fail("V: %w", err)
 	}
 	keys, vals := named(p.keys.Fields(), "key"), p.vals.Fields()
+	if j.SortBy != nil {
+		if p.sorted, err = newSorting(&j, keys); err != nil {
+			return fail("%w", err)
+		}
+		keys = p.sorted.fields
+	}
 	var out *arrow.Schema
 	if j.Reduce != nil {
 		if p.out, err = newTable[Out](j.Columns); err != nil {
@@ -83,15 +90,19 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 		}
 		out = p.out.schema
 	} else {
-		if p.pairs, err = newPairTable[K, V, Out](keys, vals, j.Columns); err != nil {
+		pair, shown := reflect.TypeFor[Pair[K, V]](), vals
+		if j.unfold != nil {
+			pair, shown = j.unfold.pair, j.unfold.fields
+		}
+		if p.pairs, err = newPairTable[Out](keys, shown, pair, j.Columns); err != nil {
 			return fail("Out: %w", err)
 		}
 		out = p.pairs.schema
 	}
 	// The engine shows all columns of a pair: where some are picked, the plugin makes the rows.
-	reduces := j.Reduce != nil || p.pairs.pick != nil
+	reduces := j.Reduce != nil || p.pairs.pick != nil || j.unfold != nil
 	p.about.Fold, p.about.HasMap, p.about.HasReduce = j.Combine.kind, true, reduces
-	p.about.HasPartition, p.about.Identity = j.Partition != nil, identity
+	p.about.HasPartition, p.about.Identity = j.Partition != nil || p.sorted != nil, identity
 	if err := p.readsInputs(); err != nil {
 		return fail("%w", err)
 	}

@@ -13,6 +13,10 @@ import (
 	"github.com/mrctl/mrctl/internal/codec"
 )
 
+func byNothing(string, int64) []byte { return nil }
+
+func noReduce(context.Context, string, iter.Seq[int64], func(Pair[string, int64])) error { return nil }
+
 func TestRefusedJobs(t *testing.T) {
 	good := wordJob{Name: "x", Map: countWords}
 	change := func(f func(*wordJob)) Stage {
@@ -28,9 +32,14 @@ func TestRefusedJobs(t *testing.T) {
 			j.MapBatch = func(context.Context, arrow.RecordBatch, *BatchEmitter) error { return nil }
 		}),
 		"named outputs are not available": change(func(j *wordJob) { j.Outputs = []NamedOutput{Output[string]("bad")} }),
-		"SortBy is not available":         change(func(j *wordJob) { j.SortBy = func(string, int64) []byte { return nil } }),
-		`Columns names "nope"`:            change(func(j *wordJob) { j.Columns = func() []string { return []string{"key", "nope"} } }),
-		`Columns names "key" twice`:       change(func(j *wordJob) { j.Columns = func() []string { return []string{"key", "key"} } }),
+		"set Reduce":                      change(func(j *wordJob) { j.SortBy = byNothing }),
+		"SortBy cannot go with Combine":   change(func(j *wordJob) { j.SortBy, j.Combine, j.Reduce = byNothing, Sum[int64](), noReduce }),
+		"SortBy goes with Map": change(func(j *wordJob) {
+			j.SortBy, j.Reduce, j.Map = byNothing, noReduce, nil
+			j.MapBatch = func(context.Context, arrow.RecordBatch, *BatchEmitter) error { return nil }
+		}),
+		`Columns names "nope"`:      change(func(j *wordJob) { j.Columns = func() []string { return []string{"key", "nope"} } }),
+		`Columns names "key" twice`: change(func(j *wordJob) { j.Columns = func() []string { return []string{"key", "key"} } }),
 		"field C: a chan cannot travel": Job[struct{ C chan int }, string, int64, Pair[string, int64]]{Name: "x",
 			Map: func(context.Context, struct{ C chan int }, func(string, int64)) error { return nil }},
 		"neither string, []byte nor a struct": Job[int, string, int64, Pair[string, int64]]{Name: "x",

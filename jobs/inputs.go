@@ -46,6 +46,7 @@ type shared[K, V any] struct {
 	job       string
 	combine   Combiner[V]
 	partition func(key K, n int) int
+	sorted    *sorting[K, V]
 	keys      *codec.Codec[K]
 	vals      *codec.Codec[V]
 	words     bool
@@ -57,7 +58,7 @@ type shared[K, V any] struct {
 func compileInput[In, K, V any](name string, fn func(context.Context, In, func(K, V)) error, of shared[K, V]) (mapProgram, error) {
 	p := &program[In, K, V, struct{}]{
 		job:  Job[In, K, V, struct{}]{Name: of.job, Map: fn, Combine: of.combine, Partition: of.partition},
-		keys: of.keys, vals: of.vals, words: of.words, tables: of.tables, folds: of.folds,
+		sorted: of.sorted, keys: of.keys, vals: of.vals, words: of.words, tables: of.tables, folds: of.folds,
 		about: &pluginv1.Stage{Name: name},
 	}
 	return p, p.reads()
@@ -88,7 +89,7 @@ func (p *program[In, K, V, Out]) input() *pluginv1.Input {
 
 // readsInputs compiles the named inputs.
 func (p *program[In, K, V, Out]) readsInputs() error {
-	of := shared[K, V]{p.job.Name, p.job.Combine, p.job.Partition, p.keys, p.vals, p.words, p.tables, p.folds}
+	of := shared[K, V]{p.job.Name, p.job.Combine, p.job.Partition, p.sorted, p.keys, p.vals, p.words, p.tables, p.folds}
 	for _, in := range p.job.Inputs {
 		switch {
 		case !nameRE.MatchString(in.name):

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"iter"
+	"reflect"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -41,7 +42,9 @@ type Job[In, K, V, Out any] struct {
 	// Pair[K, V], or a struct with the same columns that gives them names.
 	Reduce func(ctx context.Context, key K, values iter.Seq[V], emit func(Out)) error
 
-	// SortBy orders the values within a key by bytes. Not available yet: a job with SortBy is refused.
+	// SortBy gives the bytes by which the values of a key are sorted before Reduce gets them; of equal bytes they come in any
+	// order. It is called once for each pair, which it must depend on alone, and what it gives may be used again by the
+	// next call. Ascending and Descending make one of a field. It needs Map and Reduce, and no Combine.
 	SortBy func(K, V) []byte
 
 	// Partition maps a key to [0, n). Nil means a hash of the key's encoding, equal on every machine and version.
@@ -57,6 +60,16 @@ type Job[In, K, V, Out any] struct {
 	block func(ctx context.Context, e *emitter[V], emit func(key string, v V), in *rows.Records)
 
 	identity func(ctx context.Context, rec In, emit func(K, V)) error // the Map of Identity
+
+	// unfold, where Reduce is nil, makes several rows of a folded value.
+	unfold *unfold[V]
+}
+
+// unfold is what a folded value holds, as rows of a key and one thing each.
+type unfold[V any] struct {
+	fields []arrow.Field // of one
+	pair   reflect.Type  // Pair of the key and one
+	each   func(v V, put func(enc []byte))
 }
 
 // isIdentity reports that the job is Identity as it came: with anything else in it, the engine must ask the plugin.

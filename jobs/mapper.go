@@ -82,7 +82,12 @@ func (p *program[In, K, V, Out]) newEmitter(start *pluginv1.MapStart, port bound
 			e.folds = p.folds.get(e.memory)
 		}
 	}
-	if n := max(int(start.GetPartitions()), 1); p.job.Partition != nil {
+	n := max(int(start.GetPartitions()), 1)
+	switch {
+	case p.sorted != nil:
+		e.keys = p.sorted.fields
+		e.place = p.placeSorted(n)
+	case p.job.Partition != nil:
 		e.place = func(key []byte) (int32, error) {
 			if p.keys.Refers() {
 				key = bytes.Clone(key) // the user may keep a string of it
@@ -91,14 +96,38 @@ func (p *program[In, K, V, Out]) newEmitter(start *pluginv1.MapStart, port bound
 			if err != nil {
 				return 0, err
 			}
-			part := p.job.Partition(k, n)
-			if part < 0 || part >= n {
-				return 0, failuref("Partition gave %d, which is not in [0, %d)", part, n)
-			}
-			return int32(part), nil
+			return p.partition(k, n)
 		}
 	}
 	return e
+}
+
+// partition is the user's, checked.
+func (p *program[In, K, V, Out]) partition(k K, n int) (int32, error) {
+	part := p.job.Partition(k, n)
+	if part < 0 || part >= n {
+		return 0, failuref("Partition gave %d, which is not in [0, %d)", part, n)
+	}
+	return int32(part), nil
+}
+
+// placeSorted is the partition of a longer key: that of the key within it.
+func (p *program[In, K, V, Out]) placeSorted(n int) func(key []byte) (int32, error) {
+	var scratch []byte
+	return func(key []byte) (int32, error) {
+		if p.job.Partition != nil && p.keys.Refers() {
+			key = bytes.Clone(key) // the user may keep a string of it
+		}
+		k, prefix, err := p.sorted.split(key, scratch)
+		scratch = prefix
+		switch {
+		case err != nil:
+			return 0, err
+		case p.job.Partition != nil:
+			return p.partition(k, n)
+		}
+		return int32(codec.Partition(p.keys.Append(prefix[:0], k), n)), nil
+	}
 }
 
 // adder is how an encoded key and its value enter the emitter.
@@ -118,6 +147,9 @@ func (e *emitter[V]) adder(c Combiner[V]) func(key string, v V) {
 
 // emitFunc is the user's emit: the adder itself where keys are strings, whose encoding is their bytes.
 func (p *program[In, K, V, Out]) emitFunc(add func(key string, v V)) func(K, V) {
+	if p.sorted != nil {
+		return p.sorted.emitFunc(add)
+	}
 	if reflect.TypeFor[K]().Kind() == reflect.String {
 		// K is string or a type of that layout, so the two functions are called alike.
 		return *(*func(K, V))(unsafe.Pointer(&add))

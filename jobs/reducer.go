@@ -21,7 +21,8 @@ type groups struct {
 	batch *boundary.Group
 	row   int
 	err   error
-	key   []byte // of the current group
+	key   []byte // of the current group, or of its first row where values are sorted
+	group []byte // what all keys of the current group begin with; nil: they are key
 	begun bool   // none of its values has been given out: the next row is its first
 	over  bool   // the next row is known to be another group's
 	in    uint64 // groups begun
@@ -38,12 +39,20 @@ func (g *groups) load() {
 			}
 			return
 		}
-		if b.Continues && b.Len() > 0 && (g.in == 0 || !bytes.Equal(b.Key(0), g.key)) {
+		if b.Continues && b.Len() > 0 && (g.in == 0 || !g.has(b.Key(0))) {
 			g.batch, g.err = nil, errs.New(errs.Corrupt, "a batch continues another key than the last")
 			return
 		}
 		g.batch, g.row = b, 0
 	}
+}
+
+// has reports whether a row with this key is of the current group.
+func (g *groups) has(key []byte) bool {
+	if g.group != nil {
+		return bytes.HasPrefix(key, g.group)
+	}
+	return bytes.Equal(key, g.key)
 }
 
 // next begins the group of the next row. false means the end, or err.
@@ -66,7 +75,7 @@ func (g *groups) value() (enc []byte, ok bool) {
 		if g.batch == nil || g.row == g.batch.Len() {
 			g.load()
 		}
-		if g.batch == nil || !bytes.Equal(g.batch.Key(g.row), g.key) {
+		if g.batch == nil || !g.has(g.batch.Key(g.row)) {
 			g.over = true
 			return nil, false
 		}
@@ -182,7 +191,7 @@ func (a *reduceAttempt[In, K, V, Out]) byUser() func() error {
 		}
 	})
 	return func() error {
-		key, err := a.keys.Decode(a.key)
+		key, err := a.groupKey()
 		if err != nil {
 			return errs.E(errs.Corrupt, "key", "", err)
 		}
@@ -197,6 +206,15 @@ func (a *reduceAttempt[In, K, V, Out]) byUser() func() error {
 		}
 		return nil
 	}
+}
+
+// groupKey is the key of the group that has just begun.
+func (a *reduceAttempt[In, K, V, Out]) groupKey() (key K, err error) {
+	if a.sorted == nil {
+		return a.keys.Decode(a.key)
+	}
+	key, a.group, err = a.sorted.split(a.key, a.group)
+	return key, err
 }
 
 // byFold makes one row of a group: its key, and its values folded.
@@ -219,6 +237,10 @@ func (a *reduceAttempt[In, K, V, Out]) byFold() error {
 	}
 	if a.broken() != nil {
 		return a.broken()
+	}
+	if a.job.unfold != nil {
+		a.job.unfold.each(acc, a.pair)
+		return nil
 	}
 	a.scratch = a.vals.Append(a.scratch[:0], acc)
 	a.pair(a.scratch)

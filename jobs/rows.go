@@ -47,10 +47,10 @@ func newTable[Out any](columns func() []string) (*table[Out], error) {
 	return &table[Out]{l, rows, dec}, err
 }
 
-// newPairTable checks that Out is Pair[K, V], or a struct that names the same columns.
-func newPairTable[K, V, Out any](keys, vals []arrow.Field, columns func() []string) (*pairTable, error) {
+// newPairTable checks that Out is pair, which is a Pair of K and V, or a struct that names the same columns.
+func newPairTable[Out any](keys, vals []arrow.Field, pair reflect.Type, columns func() []string) (*pairTable, error) {
 	fields := codec.OutputFields(slices.Concat(keys, vals))
-	if reflect.TypeFor[Out]() != reflect.TypeFor[Pair[K, V]]() {
+	if reflect.TypeFor[Out]() != pair {
 		out, err := codec.For[Out]()
 		if err != nil {
 			return nil, err

@@ -10,7 +10,7 @@ import (
 
 // FoldFor is a known fold over encoded values of these columns: it folds v into acc, in place, and returns acc. ok is
 // false when the engine cannot do it and the plugin must. Least and greatest are known of a lone number, sums of any
-// numbers, each on its own; arrays and structs are the numbers in them. Integers wrap; NaN is the greatest float, as in
+// numbers, of none too, each on its own; arrays and structs are the numbers in them. Integers wrap; NaN is the greatest float, as in
 // key order. exact says that the result does not depend on the order of folding: sums of floats do.
 func FoldFor(kind pluginv1.Stage_Fold, value []arrow.Field) (fold func(acc, v []byte) []byte, exact, ok bool) {
 	lone := len(value) == 1 && !value[0].Nullable && isNumber(value[0].Type)
@@ -19,6 +19,8 @@ func FoldFor(kind pluginv1.Stage_Fold, value []arrow.Field) (fold func(acc, v []
 		return foldLeast, true, true
 	case kind == pluginv1.Stage_FOLD_MAX && lone:
 		return foldGreatest, true, true
+	case kind == pluginv1.Stage_FOLD_SUM && len(value) == 0:
+		return func(acc, _ []byte) []byte { return acc }, true, true // all values are one
 	case kind == pluginv1.Stage_FOLD_COUNT && lone, kind == pluginv1.Stage_FOLD_SUM:
 	default:
 		return nil, false, false
