@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"compress/gzip"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -50,6 +52,15 @@ func kitAnswers(all []visit) map[string][]string {
 	}
 	want := map[string][]string{}
 	add := func(job, format string, args ...any) { want[job] = append(want[job], fmt.Sprintf(format, args...)) }
+	teams := map[string]int{}
+	for _, v := range all {
+		if team := teamOf(v.page); team != "" {
+			teams[team]++
+		}
+	}
+	for team, n := range teams {
+		add("owners", "%s\t%d", team, n)
+	}
 	for user, vs := range byUser {
 		slices.SortFunc(vs, func(a, b visit) int { return int(a.time - b.time) })
 		add("path", "%s\t%d\t%s\t%s\ttrue", user, len(vs), vs[0].page, vs[len(vs)-1].page)
@@ -63,6 +74,33 @@ func kitAnswers(all []visit) map[string][]string {
 		slices.Sort(rows)
 	}
 	return want
+}
+
+// teamOf is who owns a page, as the side file says; "": nobody.
+func teamOf(page string) string {
+	if len(page) > 2 {
+		return ""
+	}
+	return "team-" + page[1:]
+}
+
+// ownersFile writes the side file, compressed.
+func ownersFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "owners.csv.gz")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := gzip.NewWriter(f)
+	fmt.Fprintln(z, "page,team")
+	for i := range 10 {
+		fmt.Fprintf(z, "p%d,team-%d\n", i, i)
+	}
+	if err := errors.Join(z.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // rowsOf reads the rows of all parts, in order.
@@ -98,12 +136,15 @@ func TestKit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Stop() }()
-	kit, want := plugin(t, "kit"), kitAnswers(all)
-	for _, job := range []string{"path", "slowest", "users", "summary"} {
+	kit, want, side := plugin(t, "kit"), kitAnswers(all), ownersFile(t)
+	for _, job := range []string{"path", "slowest", "users", "summary", "owners"} {
 		for _, verb := range []string{"run", "submit"} {
 			t.Run(job+" by "+verb, func(t *testing.T) {
 				out := filepath.Join(dir, job+"-"+verb)
 				args := []string{verb, kit, in, "-o", out, "--partitions", "3", "--split-size", "150KB", "--quiet"}
+				if job == "owners" {
+					args = append(args, "--side", "owners="+side)
+				}
 				var r cluster.Result
 				if verb == "run" {
 					r = mrctl(t, ctx, append(args, "--slots", "2", "--memory", "16MiB", "--", "-job", job)...)
@@ -120,6 +161,29 @@ func TestKit(t *testing.T) {
 					t.Errorf("%d rows, want %d:\n%s", len(got), len(want[job]), strings.Join(got[:min(len(got), 5)], "\n"))
 				}
 			})
+		}
+	}
+}
+
+// TestSidesAreRefused: a side file that is missing, unknown or not there is told before any work starts.
+func TestSidesAreRefused(t *testing.T) {
+	ctx := deadline(t, time.Minute)
+	dir := t.TempDir()
+	in, side := filepath.Join(dir, "in.txt"), ownersFile(t)
+	if err := os.WriteFile(in, []byte("u 1 p1 5\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		"needs the side file owners: say where it is with --side owners=": {"--", "-job", "owners"},
+		"the plugin has no side file of that name, only owners":           {"--side", "owners=" + side, "--side", "x=" + side, "--", "-job", "owners"},
+		"the plugin has no side files":                                    {"--side", "owners=" + side, "--", "-job", "users"},
+		"it is NAME=PATH":                                                 {"--side", side, "--", "-job", "owners"},
+		"there is no such file":                                           {"--side", "owners=" + filepath.Join(dir, "none.csv"), "--", "-job", "owners"},
+		"side file owners: input ":                                        {"--side", "owners=" + filepath.Join(dir, "*.csv"), "--", "-job", "owners"},
+	} {
+		r := mrctl(t, ctx, append([]string{"run", plugin(t, "kit"), in, "--quiet"}, args...)...)
+		if r.Code != 2 && r.Code != 1 || !strings.Contains(r.Err, want) {
+			t.Errorf("exit code %d, want %q in:\n%s", r.Code, want, r.Err)
 		}
 	}
 }

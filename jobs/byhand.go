@@ -28,6 +28,7 @@ func byHand(fs *flag.FlagSet, args []string, stages []Stage, stdin *os.File, std
 		fmt.Fprintf(stderr, "%s: %v\nSee %s -h.\n", name, err, name)
 		return 2
 	}
+	sides := sideFlag(fs, stages)
 	files, err := parse(fs, args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, usage(fs))
@@ -37,6 +38,9 @@ func byHand(fs *flag.FlagSet, args []string, stages []Stage, stdin *os.File, std
 		return wrong(err)
 	}
 	program, err := programOf(stages)
+	if err == nil {
+		err = sides.check()
+	}
 	if err != nil {
 		return wrong(located(err, placeOfCall()))
 	}
@@ -53,7 +57,7 @@ func byHand(fs *flag.FlagSet, args []string, stages []Stage, stdin *os.File, std
 		return wrong(err)
 	}
 	out := bufio.NewWriterSize(stdout, 1<<16)
-	err = runLocal(context.Background(), program, inputs, stdin, out, stderr)
+	err = runLocal(withSides(context.Background(), sides.given), program, inputs, stdin, out, stderr)
 	if err = errors.Join(err, out.Flush()); err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 		return 1

@@ -103,6 +103,9 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	reduces := j.Reduce != nil || p.pairs.pick != nil || j.unfold != nil
 	p.about.Fold, p.about.HasMap, p.about.HasReduce = j.Combine.kind, true, reduces
 	p.about.HasPartition, p.about.Identity = j.Partition != nil || p.sorted != nil, identity
+	if p.about.Sides, err = sideNames(j.Sides); err != nil {
+		return fail("Sides: %w", err)
+	}
 	if err := p.readsInputs(); err != nil {
 		return fail("%w", err)
 	}
@@ -145,6 +148,11 @@ func inputKind[In any]() (pluginv1.Stage_InputKind, error) {
 		return pluginv1.Stage_INPUT_KIND_ROW, nil
 	}
 	return 0, fmt.Errorf("%v is neither string, []byte nor a struct", t)
+}
+
+// inputSchemaOf is the columns of rows.
+func inputSchemaOf[In any](rows *structs[In]) *arrow.Schema {
+	return arrow.NewSchema(withSources(reflect.TypeFor[In](), rows.codec.Fields()), nil)
 }
 
 // inputSchema is the one column that MapBatch gets of text.

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
-
-	"github.com/apache/arrow-go/v18/arrow"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
@@ -57,7 +54,7 @@ type shared[K, V any] struct {
 // compileInput makes the program of an input. Its Out is nothing: rows are made by the job that it belongs to.
 func compileInput[In, K, V any](name string, fn func(context.Context, In, func(K, V)) error, of shared[K, V]) (mapProgram, error) {
 	p := &program[In, K, V, struct{}]{
-		job:  Job[In, K, V, struct{}]{Name: of.job, Map: fn, Combine: of.combine, Partition: of.partition},
+		job:    Job[In, K, V, struct{}]{Name: of.job, Map: fn, Combine: of.combine, Partition: of.partition},
 		sorted: of.sorted, keys: of.keys, vals: of.vals, words: of.words, tables: of.tables, folds: of.folds,
 		about: &pluginv1.Stage{Name: name},
 	}
@@ -75,7 +72,7 @@ func (p *program[In, K, V, Out]) reads() (err error) {
 	p.about.RawLines = p.job.MapBatch == nil && p.rows == nil
 	schema := inputSchema(p.about.InputKind)
 	if p.rows != nil {
-		schema = arrow.NewSchema(withSources(reflect.TypeFor[In](), p.rows.codec.Fields()), nil)
+		schema = inputSchemaOf(p.rows)
 	}
 	p.about.InputSchema, err = codec.MarshalSchema(schema)
 	return err

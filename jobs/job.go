@@ -56,6 +56,9 @@ type Job[In, K, V, Out any] struct {
 	// Outputs declares further outputs besides Out. Not available yet: a job with Outputs is refused.
 	Outputs []NamedOutput
 
+	// Sides are the files that the job's functions read besides their records.
+	Sides []SideData
+
 	// block, instead of Map, is a ready-made one that takes a batch at a time.
 	block func(ctx context.Context, e *emitter[V], emit func(key string, v V), in *rows.Records)
 

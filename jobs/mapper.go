@@ -49,7 +49,7 @@ func (p *program[In, K, V, Out]) Map(ctx context.Context, start *pluginv1.MapSta
 	}
 	a := &mapAttempt[In, K, V, Out]{program: p, most: int(start.GetBadSamples()), port: port,
 		watched: start.GetProgressNanos() > 0, all: start.GetReportBad()}
-	a.ctx = context.WithValue(ctx, tallyKey{}, &a.tally)
+	a.ctx = context.WithValue(withSides(ctx, start.GetSides()), tallyKey{}, &a.tally)
 	a.e = p.newEmitter(start, port)
 	defer a.e.release()
 	a.add = a.e.adder(p.job.Combine)

@@ -103,9 +103,9 @@ func (g *groups) broken() error {
 }
 
 // Reduce runs a reduce attempt.
-func (p *program[In, K, V, Out]) Reduce(ctx context.Context, _ *pluginv1.ReduceStart, port boundary.ReducePort) (*pluginv1.Counters, error) {
+func (p *program[In, K, V, Out]) Reduce(ctx context.Context, start *pluginv1.ReduceStart, port boundary.ReducePort) (*pluginv1.Counters, error) {
 	a := &reduceAttempt[In, K, V, Out]{program: p, groups: groups{port: port}}
-	a.ctx = context.WithValue(ctx, tallyKey{}, &a.tally)
+	a.ctx = context.WithValue(withSides(ctx, start.GetSides()), tallyKey{}, &a.tally)
 	if p.out != nil {
 		a.rows = newRowWriter(p.out.layout, port, p.out.columns)
 	} else {

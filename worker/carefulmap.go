@@ -156,8 +156,12 @@ func (m *mapAttempt) hunt(ctx context.Context, most int, from uint64) ([]suspect
 			if err := m.startAlone(ctx); err != nil {
 				return nil, err
 			}
+			sides, err := m.a.sides(ctx, m.j)
+			if err != nil {
+				return nil, err
+			}
 			return m.alone.process.Map(ctx, &pluginv1.MapStart{Id: mapside.TaskID(m.at.id), Partitions: uint32(m.j.head.Partitions),
-				Memory: uint64(m.a.share() / 2), AckBatches: true, Input: uint32(m.split.Input)})
+				Memory: uint64(m.a.share() / 2), AckBatches: true, Input: uint32(m.split.Input), Sides: sides})
 		},
 		Kill: func() error { return m.alone.process.Kill() },
 	}.Run(ctx)

@@ -32,6 +32,8 @@ type job struct {
 	scratch string
 	out     storage.Store
 
+	files sideFiles
+
 	ready chan struct{} // closed when the fields above, or err, are set
 	err   error
 
@@ -47,7 +49,7 @@ func (a *Agent) job(ctx context.Context, id string) (*job, error) {
 	j := a.jobs[id]
 	mine := j == nil
 	if mine {
-		j = &job{id: id, ready: make(chan struct{}), scratch: filepath.Join(a.cfg.Scratch, "jobs", id)}
+		j = &job{id: id, ready: make(chan struct{}), files: newSideFiles(), scratch: filepath.Join(a.cfg.Scratch, "jobs", id)}
 		a.jobs[id] = j
 	}
 	a.mu.Unlock()

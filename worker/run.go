@@ -52,6 +52,9 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 		},
 		Map: func(ctx context.Context, start *pluginv1.MapStart) (mapside.Mapper, error) {
 			p, err := m.plugin(ctx) // not before: the identity needs no plugin
+			if err == nil {
+				start.Sides, err = a.sides(ctx, j)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -111,6 +114,9 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 		},
 		Reduce: func(ctx context.Context, start *pluginv1.ReduceStart) (_ reduceside.Reducer, err error) {
 			p, err := a.reducePlugin(ctx, at, j, own) // not before: a reduce that the engine does needs no plugin
+			if err == nil {
+				start.Sides, err = a.sides(ctx, j)
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -19,6 +19,7 @@ func jobFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: flagInput, Usage: "`NAME=URI[,URI...]`: what the input NAME of the job is; may be given again"},
 		&cli.StringSliceFlag{Name: "input-format", Usage: "lines, files (or whole) or records:N (N bytes each); where the job maps structs csv, tsv, jsonl, parquet, arrow or auto (by file name); NAME=FORMAT for each input that has a name", DefaultText: "lines, or auto"},
 		inputsFromFlag(),
+		&cli.StringSliceFlag{Name: "side", Usage: "`NAME=PATH|URI`: a file that the plugin reads besides its input, brought to every worker once, unpacked if its name ends in .gz or .zst; may be given again"},
 		&cli.StringFlag{Name: "csv-delimiter", Usage: "`CHARACTER` between the fields of CSV, or tab", DefaultText: "a comma, in .tsv a tab"},
 		&cli.BoolFlag{Name: "csv-lines", Usage: "no field of the CSV holds a line break: large files are cut"},
 		&cli.BoolFlag{Name: "no-header", Usage: "the CSV has no header: its columns are the struct's, in order"},
@@ -84,6 +85,9 @@ func jobOf(c *cli.Context, what subject) (job spec.Job, err error) {
 		return job, err
 	}
 	if job.MaxRecord, err = sizeFlag(c, "max-record", 0); err != nil {
+		return job, err
+	}
+	if job.Sides, err = sidesOf(c); err != nil {
 		return job, err
 	}
 	if out := c.String("o"); out != "" && out != stdout {

@@ -41,6 +41,11 @@ func (p *program) checkPlaces(c *cli.Context, cl *cluster, o *order, local bool)
 			}
 		}
 	}
+	for name, uri := range o.job.Sides {
+		if err := checkInput(uri); err != nil {
+			return fmt.Errorf("--side %s: %w", name, err)
+		}
+	}
 	return checkOutput(c.Context, cl.resolver, o.job.Output, local)
 }
 
@@ -69,6 +74,9 @@ func (p *program) describe(ctx context.Context, cl *cluster, o *order) error {
 		if err := spec.CheckSorted(about.Stages[0].GetHasPartition(), about.Stages[0].GetMapOnly()); err != nil {
 			return fmt.Errorf("plugin %s: --%w", o.plugin.arg, err)
 		}
+	}
+	if err := o.job.CheckSides(about.Stages[0].GetSides()); err != nil {
+		return fmt.Errorf("plugin %s: %w", o.plugin.arg, err)
 	}
 	if err := matchInputs(&o.job, about.Stages[0]); err != nil {
 		return fmt.Errorf("plugin %s: %w", o.plugin.arg, err)

@@ -39,6 +39,7 @@ standard input. The result is printed unless -o names a folder; that one has to 
   mrctl run ./visits --input users=users.csv --input events=s3://logs/2026/ --input-format users=csv
                                                              a job whose inputs have names
   mrctl run ./examples/wordcount --output-format jsonl README.md | head -n 3
+  mrctl run ./visits --side countries=countries.csv.gz visits/    a file for a plugin that has a side file "countries"
   mrctl run ./examples/loganalysis access.log -- --help      the plugin's own flags
   mrctl run ./sort -o sorted --input-format records:100 --output-format records --key-bytes 0:10 data.bin
                                                              records in order of their first 10 bytes

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -81,7 +82,7 @@ func (p *program) submitFrom(c *cli.Context, what subject, scratch string) error
 		return err
 	}
 	defer cl.close()
-	if err := checkShared(cl.uri, o.job.SharedFS, append(slices.Concat(o.job.InputLists()...), o.job.Output)...); err != nil {
+	if err := checkShared(cl.uri, o.job.SharedFS, slices.Concat(slices.Concat(o.job.InputLists()...), slices.Collect(maps.Values(o.job.Sides)), []string{o.job.Output})...); err != nil {
 		return err
 	}
 	if err := p.checkPlaces(c, cl, o, false); err != nil {

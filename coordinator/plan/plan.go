@@ -58,11 +58,15 @@ func Build(ctx context.Context, store storage.Store, src dataset.Sources, jobID 
 		}
 	}
 	w := &warnings{}
+	sides, err := resolveSides(ctx, src, job, h)
+	if err != nil {
+		return Head{}, err
+	}
 	inputs, objects, total, err := resolve(ctx, src, job, h, w)
 	if err != nil {
 		return Head{}, err
 	}
-	head = Head{Objects: objects, SplitSize: splitSize(job, total, h), Partitions: partitions(job, total, h.Slots)}
+	head = Head{Sides: sides, Objects: objects, SplitSize: splitSize(job, total, h), Partitions: partitions(job, total, h.Slots)}
 	if h.Stage != nil {
 		if head.Stage, err = proto.Marshal(h.Stage); err != nil {
 			return Head{}, errs.E(errs.Invalid, "plan", "stage", err)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/shm"
 	"github.com/mrctl/mrctl/jobs"
 )
@@ -25,6 +26,7 @@ type options struct {
 	seed      uint64
 	generated int
 	kind      *kind
+	sides     []*pluginv1.Side
 }
 
 // Tolerance takes floats that differ by no more than rel, relative to the greater, for equal. Sums of floats depend on
@@ -37,6 +39,11 @@ func Seed(seed uint64) Option { return func(o *options) { o.seed = seed } }
 // Generated sets how many records are made up besides those given. The default is 40; 0 is for jobs that may rely on what
 // their records look like.
 func Generated(n int) Option { return func(o *options) { o.generated = max(n, 0) } }
+
+// Side is where a side file of the job lies.
+func Side(name, path string) Option {
+	return func(o *options) { o.sides = append(o.sides, &pluginv1.Side{Name: name, Path: path}) }
+}
 
 // law is a way to run a job that must give the result of the plain way.
 type law struct {
@@ -68,6 +75,12 @@ func Laws[In, K, V, Out any](t *testing.T, job jobs.Job[In, K, V, Out], records 
 	if o.kind, err = kindOf[In](); err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range program.Describe().GetSides() {
+		if !slices.ContainsFunc(o.sides, func(s *pluginv1.Side) bool { return s.GetName() == name }) {
+			t.Fatalf("the job needs the side file %s: say where it is with jobstest.Side(%q, path)", name, name)
+		}
+	}
+	program = &sided{program, o.sides}
 	given := encoded(records, o.kind)
 	if _, err := run(t.Context(), program, given, setting{}); err != nil {
 		t.Fatalf("the job fails on these records: %v", err)

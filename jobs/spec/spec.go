@@ -49,9 +49,12 @@ type Job struct {
 	// NamedInputs and NamedFormats, instead of Inputs and InputFormat, are those of a job whose inputs have names.
 	NamedInputs  map[string][]string `json:"named_inputs,omitempty"`
 	NamedFormats map[string]string   `json:"named_formats,omitempty"`
-	Decompress   string              `json:"decompress,omitempty"` // "auto" (default, by file name) or "none"
-	Output       string              `json:"output,omitempty"`     // URI of a folder; "" keeps the parts with the job, for -o -
-	OutputFormat string              `json:"output_format,omitempty"`
+	// Sides are the files that the plugin reads besides its input, by the names it has for them: URIs as of inputs, of one
+	// file each.
+	Sides        map[string]string `json:"sides,omitempty"`
+	Decompress   string            `json:"decompress,omitempty"` // "auto" (default, by file name) or "none"
+	Output       string            `json:"output,omitempty"`     // URI of a folder; "" keeps the parts with the job, for -o -
+	OutputFormat string            `json:"output_format,omitempty"`
 
 	Partitions    int   `json:"partitions,omitempty"` // reduce tasks; 0: chosen by the planner
 	SplitSize     int64 `json:"split_size,omitempty"` // bytes; 0: DefaultSplitSize, less for small inputs
@@ -122,6 +125,9 @@ func (j Job) Check() error {
 	}
 	if err := j.checkInputs(); err != nil {
 		return err
+	}
+	if err := j.checkSides(); err != nil {
+		return bad("sides", "%w", err)
 	}
 	if j.Partitions < 0 || j.Partitions > MaxPartitions {
 		return bad("partitions", "%d is not between 1 and %d", j.Partitions, MaxPartitions)

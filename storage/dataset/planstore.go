@@ -31,6 +31,8 @@ type Head struct {
 	// First is the number of the first split in each chunk, ascending from 0.
 	First    []int    `json:"first"`
 	Warnings []string `json:"warnings,omitempty"`
+	// Sides are the files that the plugin reads besides its input.
+	Sides []Side `json:"sides,omitempty"`
 	// Stage is the described stage (a plugin.v1.Stage), in protobuf.
 	Stage []byte `json:"stage,omitempty"`
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/mrctl/mrctl/jobs/sketch"
 )
 
-var which = flag.String("job", "path", "path, slowest, users or summary")
+var which = flag.String("job", "path", "path, slowest, users, summary or owners")
 
 type visit struct {
 	Time, Millis int64
@@ -82,6 +82,24 @@ func summarise(_ context.Context, user string, values iter.Seq[seen], emit func(
 	return nil
 }
 
+// owner is a row of the side file owners.
+type owner struct{ Page, Team string }
+
+var owners = jobs.NewBroadcast("owners", func(o owner) string { return o.Page })
+
+// byOwner counts the visits of a team.
+func byOwner(ctx context.Context, line string, emit func(string, int64)) error {
+	table, err := owners.Load(ctx)
+	if err != nil {
+		return err
+	}
+	return visits(ctx, line, func(_ string, v visit) {
+		if o, ok := table[v.Page]; ok {
+			emit(o.Team, 1)
+		}
+	})
+}
+
 func main() {
 	flag.Parse()
 	all := map[string]jobs.Stage{
@@ -93,6 +111,9 @@ func main() {
 		"users": jobs.Distinct("users", func(ctx context.Context, line string, emit func(string)) error {
 			return visits(ctx, line, func(user string, _ visit) { emit(user) })
 		}),
+		"owners": jobs.Job[string, string, int64, jobs.Pair[string, int64]]{
+			Name: "owners", Map: byOwner, Combine: jobs.Sum[int64](), Sides: []jobs.SideData{owners},
+		},
 		"summary": jobs.Job[string, string, seen, summary]{
 			Name: "summary", Combine: jobs.Fold(merge), Reduce: summarise,
 			Map: func(ctx context.Context, line string, emit func(string, seen)) error {
