@@ -42,6 +42,9 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	if !nameRE.MatchString(j.Name) {
 		return fail("the name %q is not 1 to 40 of a-z, 0-9 and -", j.Name)
 	}
+	if j.wrong != nil {
+		return fail("%w", j.wrong)
+	}
 	identity := j.isIdentity()
 	if j.identity != nil && j.Map == nil && j.MapBatch == nil {
 		j.Map = j.identity

@@ -17,18 +17,32 @@ type Input[K, V any] struct {
 	name string
 	// compile makes of the input, and of what it shares with the others, a program that has only a Map.
 	compile func(of shared[K, V]) (mapProgram, error)
+	// side makes it one side of a join.
+	side func(side byte) Input[K, Joined]
+}
+
+// as is the input as one side of a join.
+func (in Input[K, V]) as(side byte) Input[K, Joined] {
+	if in.side == nil {
+		return Input[K, Joined]{name: in.name} // refused when the job is compiled
+	}
+	return in.side(side)
 }
 
 // From names an input of a job and gives the function that maps its records, whose type In is the input's own: string,
 // []byte or a struct, as in Job. The name is 1 to 40 of a-z, 0-9 and -. Who runs the job says what it is:
 // mrctl run PLUGIN --input NAME=URI.
 func From[In, K, V any](name string, fn func(ctx context.Context, rec In, emit func(K, V)) error) Input[K, V] {
-	return Input[K, V]{name, func(of shared[K, V]) (mapProgram, error) {
-		if fn == nil {
-			return nil, errors.New("it has no function")
-		}
-		return compileInput(name, fn, of)
-	}}
+	return Input[K, V]{
+		name: name,
+		compile: func(of shared[K, V]) (mapProgram, error) {
+			if fn == nil {
+				return nil, errors.New("it has no function")
+			}
+			return compileInput(name, fn, of)
+		},
+		side: func(side byte) Input[K, Joined] { return sideOf(name, fn, side) },
+	}
 }
 
 // mapProgram is a program of which only Map is asked.

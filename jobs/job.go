@@ -64,6 +64,8 @@ type Job[In, K, V, Out any] struct {
 
 	identity func(ctx context.Context, rec In, emit func(K, V)) error // the Map of Identity
 
+	wrong error // why a ready-made job cannot be as it was asked for
+
 	// unfold, where Reduce is nil, makes several rows of a folded value.
 	unfold *unfold[V]
 }

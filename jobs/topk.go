@@ -26,12 +26,10 @@ func TopK[In, K, V any, S cmp.Ordered](name string, k int, score func(V) S,
 	vals, err := codec.For[V]()
 	switch {
 	case err != nil:
-		job.Combine.err = fmt.Errorf("jobs.TopK: V: %w", err)
-		job.Map = noMap[In, K, Top[V]]
+		job.wrong = fmt.Errorf("jobs.TopK: V: %w", err)
 		return job
 	case k < 1 || score == nil || fn == nil:
-		job.Combine.err = fmt.Errorf("jobs.TopK: it finds the %d best: give it 1 or more, a score and a map", k)
-		job.Map = noMap[In, K, Top[V]]
+		job.wrong = fmt.Errorf("jobs.TopK: it finds the %d best: give it 1 or more, a score and a map", k)
 		return job
 	}
 	better := func(a, b V) int {
@@ -87,6 +85,3 @@ func Distinct[In, K any](name string, fn func(ctx context.Context, rec In, emit 
 		},
 	}
 }
-
-// noMap is the Map of a job that is refused for another reason.
-func noMap[In, K, V any](context.Context, In, func(K, V)) error { return nil }
