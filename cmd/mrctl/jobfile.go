@@ -30,13 +30,13 @@ func jobFileFlags() []cli.Flag {
 var sizeFlags = []string{"split-size", "max-record", "memory"}
 
 // pathFlags name files.
-var pathFlags = []string{"output", "file"}
+var pathFlags = []string{"output", "file", "side"}
 
 // jobFileFields are the flags of a verb that a job file may set.
 func jobFileFields(flags []cli.Flag) (fields []jobfile.Field) {
 	for _, f := range flags {
 		name := longest(f.Names())
-		field := jobfile.Field{Name: name, Path: slices.Contains(pathFlags, name)}
+		field := jobfile.Field{Name: name, Path: slices.Contains(pathFlags, name), Named: name == "side"}
 		if d, ok := f.(cli.DocGenerationFlag); ok {
 			field.Usage = strings.ReplaceAll(d.GetUsage(), "`", "")
 		}

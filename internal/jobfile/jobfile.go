@@ -46,6 +46,8 @@ type Field struct {
 	Usage string
 	// Path says that values name files, folders or URIs: relative ones are beside the job file.
 	Path bool
+	// Named says that values are NAME=VALUE, and Path speaks of what follows the name.
+	Named bool
 }
 
 // Setting is a key of the file with its values, one but for lists.

@@ -63,6 +63,19 @@ func TestNamed(t *testing.T) {
 	}
 }
 
+func TestNamedPaths(t *testing.T) {
+	side := []Field{{Name: "side", Kind: List, Path: true, Named: true}}
+	for text, want := range map[string][]string{
+		"side: {a: b.csv, c: d=1.csv}":   {"a=/jobs/b.csv", "c=/jobs/d=1.csv"},
+		"side: [a=b.csv, \"c=d=1.csv\"]": {"a=/jobs/b.csv", "c=/jobs/d=1.csv"},
+	} {
+		got, err := Parse("j", []byte(text), side, nil, beside)
+		if err != nil || len(got.Settings) != 1 || !reflect.DeepEqual(got.Settings[0].Values, want) {
+			t.Errorf("%s: %v\n got %+v\nwant %+v", text, err, got, want)
+		}
+	}
+}
+
 // TestMistakes: all of them are told at once, each with its place.
 func TestMistakes(t *testing.T) {
 	text := `params: {day: null, "a b": 1, list: [1]}

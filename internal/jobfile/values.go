@@ -20,7 +20,11 @@ func (r *reader) values(f Field, v *yaml.Node) []string {
 			return list
 		}
 		for _, s := range r.list(v) {
-			list = append(list, r.placed(f, s))
+			if name, value, ok := strings.Cut(s, "="); f.Named && ok {
+				list = append(list, name+"="+r.placed(f, value))
+			} else {
+				list = append(list, r.placed(f, s))
+			}
 		}
 		return list
 	}
