@@ -188,6 +188,64 @@ func TestSidesAreRefused(t *testing.T) {
 	}
 }
 
+// TestJoins joins visits with the owners of pages, of whom some pages have several and some none, by mrctl run and on a
+// cluster, and holds the rows against nested loops.
+func TestJoins(t *testing.T) {
+	ctx := deadline(t, 3*time.Minute)
+	in, all := visitFiles(t)
+	dir := t.TempDir()
+	text, teams := "page,team\n", map[string][]string{}
+	for i := range 8 {
+		page := fmt.Sprintf("p%d", i*i)
+		for k := range 1 + i%3 {
+			teams[page] = append(teams[page], fmt.Sprintf("team-%d", k))
+			text += fmt.Sprintf("%s,team-%d\n", page, k)
+		}
+	}
+	owners := filepath.Join(dir, "owners.csv")
+	if err := os.WriteFile(owners, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	visits, want := map[string]int{}, map[string][]string{}
+	for _, v := range all {
+		visits[v.page]++
+		for _, team := range teams[v.page] {
+			want["inner"] = append(want["inner"], v.user+"\t"+v.page+"\t"+team)
+		}
+		if len(teams[v.page]) == 0 {
+			want["left"] = append(want["left"], v.user+"\t"+v.page+"\t-")
+		}
+	}
+	want["left"] = append(want["left"], want["inner"]...)
+	for page := range teams {
+		visits[page] += 0
+	}
+	for page, n := range visits {
+		want["groups"] = append(want["groups"], fmt.Sprintf("%s\t%d\t%d", page, n, len(teams[page])))
+	}
+	c, err := cluster.Start(ctx, cluster.Options{Binary: binary(t), Dir: dir, Store: filepath.Join(dir, "store"), Env: private(t), Coordinators: 1, Workers: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Stop() }()
+	for job, rows := range want {
+		slices.Sort(rows)
+		for _, verb := range []string{"run", "submit"} {
+			out := filepath.Join(dir, job+"-"+verb)
+			args := []string{verb, plugin(t, "kit"), "--input", "visits=" + in, "--input", "owners=" + owners, "-o", out, "--partitions", "3", "--split-size", "150KB", "--quiet"}
+			var r cluster.Result
+			if verb == "run" {
+				r = mrctl(t, ctx, append(args, "--memory", "16MiB", "--", "-job", job)...)
+			} else if r, err = c.Mrctl(ctx, append(args, "--shared-fs", "--", "-job", job)...); err != nil {
+				t.Fatal(err)
+			}
+			if got := rowsOf(t, out); r.Code != 0 || !slices.Equal(got, rows) {
+				t.Errorf("%s by %s: exit code %d, %d rows, want %d\n%s", job, verb, r.Code, len(got), len(rows), r.Err)
+			}
+		}
+	}
+}
+
 // checkSummary holds what sketches say of each user to their bounds.
 func checkSummary(t *testing.T, rows []string, all []visit) {
 	t.Helper()

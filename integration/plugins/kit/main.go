@@ -15,7 +15,7 @@ import (
 	"github.com/mrctl/mrctl/jobs/sketch"
 )
 
-var which = flag.String("job", "path", "path, slowest, users, summary or owners")
+var which = flag.String("job", "path", "path, slowest, users, summary, owners, inner, left or groups")
 
 type visit struct {
 	Time, Millis int64
@@ -100,6 +100,26 @@ func byOwner(ctx context.Context, line string, emit func(string, int64)) error {
 	})
 }
 
+// The inputs of joins: visits by page, and who owns pages, which may be several.
+var (
+	byPage = jobs.From("visits", func(ctx context.Context, line string, emit func(string, string)) error {
+		return visits(ctx, line, func(user string, v visit) { emit(v.Page, user) })
+	})
+	ofPage = jobs.From("owners", func(_ context.Context, o owner, emit func(string, owner)) error {
+		emit(o.Page, o)
+		return nil
+	})
+)
+
+// owned is a row of a join.
+type owned struct{ User, Page, Team string }
+
+// group is a row of a cogroup.
+type group struct {
+	Page           string
+	Visits, Owners int64
+}
+
 func main() {
 	flag.Parse()
 	all := map[string]jobs.Stage{
@@ -114,6 +134,25 @@ func main() {
 		"owners": jobs.Job[string, string, int64, jobs.Pair[string, int64]]{
 			Name: "owners", Map: byOwner, Combine: jobs.Sum[int64](), Sides: []jobs.SideData{owners},
 		},
+		"inner": jobs.Join("inner", byPage, ofPage, func(_ context.Context, page, user string, o owner, emit func(owned)) error {
+			emit(owned{user, page, o.Team})
+			return nil
+		}),
+		"left": jobs.LeftJoin("left", byPage, ofPage, func(_ context.Context, page, user string, o *owner, emit func(owned)) error {
+			if o == nil {
+				o = &owner{Team: "-"}
+			}
+			emit(owned{user, page, o.Team})
+			return nil
+		}),
+		"groups": jobs.Cogroup("groups", byPage, ofPage, func(_ context.Context, page string, users iter.Seq[string], os []owner, emit func(group)) error {
+			g := group{Page: page, Owners: int64(len(os))}
+			for range users {
+				g.Visits++
+			}
+			emit(g)
+			return nil
+		}),
 		"summary": jobs.Job[string, string, seen, summary]{
 			Name: "summary", Combine: jobs.Fold(merge), Reduce: summarise,
 			Map: func(ctx context.Context, line string, emit func(string, seen)) error {
