@@ -1,6 +1,10 @@
 package jobs
 
 import (
+	"bytes"
+	"flag"
+	"io"
+	"os"
 	"strings"
 	"testing"
 )
@@ -23,4 +27,16 @@ func ByHandFails(t *testing.T, s Stage, lines []string, args ...string) string {
 		t.Fatal("it does not fail")
 	}
 	return errs
+}
+
+// ByHandParsed is what a job says that is run by hand after its main has parsed the flags.
+func ByHandParsed(t *testing.T, s Stage) string {
+	t.Helper()
+	fs := flag.NewFlagSet("x", flag.ContinueOnError)
+	if err := fs.Parse(nil); err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	byHand(fs, nil, []Stage{s}, os.Stdin, io.Discard, &errs)
+	return errs.String()
 }

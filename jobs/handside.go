@@ -15,6 +15,7 @@ import (
 type handSides struct {
 	wanted []string
 	given  []*pluginv1.Side
+	late   bool // the flags were parsed before the flag could be defined
 }
 
 // sideFlag defines the flag where a stage has side files.
@@ -26,7 +27,7 @@ func sideFlag(fs *flag.FlagSet, stages []Stage) *handSides {
 			h.wanted = append(h.wanted, names...)
 		}
 	}
-	if len(h.wanted) > 0 && !fs.Parsed() && fs.Lookup("side") == nil {
+	if h.late = fs.Parsed(); len(h.wanted) > 0 && !h.late && fs.Lookup("side") == nil {
 		fs.Var(h, "side", "`NAME=FILE`: where a side file lies; may be given again ("+strings.Join(h.wanted, ", ")+")")
 	}
 	return h
@@ -62,6 +63,9 @@ func (h *handSides) Set(text string) error {
 
 // check says which files are missing.
 func (h *handSides) check() error {
+	if h.late && len(h.wanted) > 0 {
+		return fmt.Errorf("the job needs the side files %s, and jobs.Main defines the flag -side for them: leave flag.Parse to it", strings.Join(h.wanted, ", "))
+	}
 	for _, name := range h.wanted {
 		if !slices.ContainsFunc(h.given, func(s *pluginv1.Side) bool { return s.GetName() == name }) {
 			return fmt.Errorf("the job needs the side file %s: say where it is with -side %s=FILE", name, name)

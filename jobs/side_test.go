@@ -104,6 +104,9 @@ func TestSidesRefused(t *testing.T) {
 			t.Errorf("refused with %v, want %q", err, want)
 		}
 	}
+	if got := jobs.ByHandParsed(t, greet()); !strings.Contains(got, "leave flag.Parse to it") {
+		t.Errorf("with its flags parsed by its own main it says %q", got)
+	}
 	defer func() {
 		if r, _ := recover().(string); !strings.Contains(r, "not listed in Job.Sides") {
 			t.Errorf("it panics with %q", r)
