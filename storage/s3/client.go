@@ -120,6 +120,7 @@ func newClient(opts Options, wrap func(http.RoundTripper) http.RoundTripper) (*C
 		if wrap != nil {
 			rt = wrap(t)
 		}
+		rt = clockCheck{rt}
 		lookup := minio.BucketLookupAuto
 		if opts.VirtualHost {
 			lookup = minio.BucketLookupDNS

@@ -75,6 +75,8 @@ func writeError(ctx context.Context, err error) error {
 	case r.StatusCode == http.StatusPreconditionFailed, r.StatusCode == http.StatusConflict:
 		// 409 is a collision with another conditional write: not applied, look again.
 		return storage.ErrPrecondition
+	case r.Code == skewed: // refused before anything was done
+		return errs.E(errs.Unavailable, "", "", describe(r))
 	case transient(r):
 		return storage.Unknown(describe(r))
 	}
@@ -84,7 +86,7 @@ func writeError(ctx context.Context, err error) error {
 // transient says that the same request may succeed later.
 func transient(r minio.ErrorResponse) bool {
 	switch r.Code {
-	case "RequestTimeout", "SlowDown", "ExpiredToken": // 400 among them
+	case "RequestTimeout", "SlowDown", "ExpiredToken", skewed: // 400 among them
 		return true
 	}
 	return r.StatusCode >= 500 && r.StatusCode != http.StatusNotImplemented || r.StatusCode == http.StatusRequestTimeout || r.StatusCode == http.StatusTooManyRequests || r.StatusCode == 499
@@ -99,7 +101,9 @@ func unsent(err error) bool {
 
 func describe(r minio.ErrorResponse) error {
 	text := fmt.Sprintf("%s (%d %s)", r.Message, r.StatusCode, r.Code)
-	if r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusUnauthorized {
+	if r.Code == skewed {
+		text += ": set this machine's time, or the server's, by NTP; it is tried again"
+	} else if r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusUnauthorized {
 		text += ": check the credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE) and what they allow"
 	}
 	return errors.New(text)
