@@ -88,7 +88,7 @@ func (p *program) gcStore(c *cli.Context) error {
 		return err
 	}
 	defer cl.close()
-	cfg := gc.Config{Store: cl.store, Places: cl.resolver}
+	cfg := gc.Config{Store: cl.store, Places: cl.resolver, ReadOnly: c.Bool("dry-run")}
 	if age := c.Duration("older-than"); c.IsSet("older-than") {
 		// An age of 0 is not the default but the least there is.
 		age = max(age, 1)

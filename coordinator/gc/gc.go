@@ -1,5 +1,7 @@
 // Package gc finds what a cluster's store holds that nobody owns any more, and removes it.
 //
+// Ages are by the store's clock alone: that of a coordinator may be weeks off, and what is removed is gone.
+//
 // Everything temporary has an owner that removes it when all goes well, and a time after which it is removed here when
 // its owner died:
 //
@@ -71,6 +73,8 @@ type Config struct {
 	Store  storage.Store  // the cluster's root
 	Places storage.Places // outputs of jobs
 	Limits Limits
+	// ReadOnly writes nothing to the store to learn its time, and goes by this machine's: for those who remove nothing.
+	ReadOnly bool
 	// Pause is waited before each job that is looked at, and for each object that is removed: a leader has time.
 	Pause time.Duration
 }
@@ -153,8 +157,8 @@ func rest(ctx context.Context, pause time.Duration) error {
 func Find(ctx context.Context, cfg Config) iter.Seq2[Item, error] {
 	cfg.Limits = cfg.Limits.withDefaults()
 	return func(yield func(Item, error) bool) {
-		f := &finder{Config: cfg, ctx: ctx, now: time.Now(), yield: yield, seen: map[string]bool{}, over: map[string]bool{}, named: map[string]bool{}}
-		_ = f.jobs() && f.ended() && f.plugins() && f.probes() && f.leftovers()
+		f := &finder{Config: cfg, ctx: ctx, yield: yield, seen: map[string]bool{}, over: map[string]bool{}, named: map[string]bool{}}
+		_ = f.time() && f.jobs() && f.ended() && f.plugins() && f.probes() && f.leftovers()
 	}
 }
 
@@ -162,7 +166,7 @@ func Find(ctx context.Context, cfg Config) iter.Seq2[Item, error] {
 type finder struct {
 	Config
 	ctx   context.Context
-	now   time.Time
+	now   time.Time // by the store's clock
 	yield func(Item, error) bool
 	seen  map[string]bool // ids below jobs/
 	over  map[string]bool // of these, jobs that have ended, or are none

@@ -59,6 +59,13 @@ func (f *finder) job(id string) bool {
 		f.names(rec)
 		return true
 	}
+	// The record says when by the clock of a coordinator; the store, when that was written.
+	info, err := f.Store.Stat(f.ctx, ledger.JobKey(id))
+	if err != nil {
+		f.blind = true
+		return f.failed(err)
+	}
+	rec.Ended = info.ModTime
 	f.over[id] = true
 	if !f.old(rec.Ended, f.Limits.History) {
 		f.names(rec)

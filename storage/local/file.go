@@ -37,9 +37,26 @@ func newTemp(path string) (*os.File, error) {
 	return os.OpenFile(tempName(path, token.NewID()), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 }
 
+// drift is how far this process's clock and the file system's may be apart before the latter counts. A file may have been
+// written to a while before it is sealed.
+const drift = time.Minute
+
+// stampOf is now, unless the file system, when it last wrote, had quite another time: ages that gc goes by are by one clock,
+// whoever wrote. The fraction stays ours, for the file system's clock may tick slowly and stamps are to differ.
+func stampOf(now, written time.Time) time.Time {
+	if d := now.Sub(written); d.Abs() > drift {
+		now = written.Truncate(time.Second).Add(time.Duration(now.Nanosecond()))
+	}
+	return now.Truncate(tick)
+}
+
 // seal gives f its last time stamp, now but later than after, and syncs it. From then on it is never written to.
 func (s *Store) seal(f *os.File, after time.Time) (unix.Stat_t, error) {
-	stamp := time.Now().Truncate(tick)
+	st, err := fstat(f)
+	if err != nil {
+		return st, err
+	}
+	stamp := stampOf(time.Now(), mtime(st))
 	if !stamp.After(after) {
 		stamp = after.Truncate(tick).Add(tick)
 	}
@@ -51,7 +68,7 @@ func (s *Store) seal(f *os.File, after time.Time) (unix.Stat_t, error) {
 			return unix.Stat_t{}, err
 		}
 	}
-	st, err := fstat(f)
+	st, err = fstat(f)
 	if err == nil && st.Mtim.Nano() != stamp.UnixNano() {
 		err = errs.New(errs.Invalid, "the file system keeps time stamps too coarse to tell versions apart")
 	}
