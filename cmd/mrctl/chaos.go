@@ -26,13 +26,16 @@ func (p *program) chaosCommand() *cli.Command {
 		Description: `Each run starts coordinators and workers of its own on this machine, gives them a job whose answer is known, and kills,
 stops, cuts off, delays and damages what its seed says. Then it checks that the output is exact, the counters are, nothing is
 left behind, no process ended by itself and the job ended in time. No cluster of yours is touched: --store names a kind of
-store, and an S3 server is started for it (make tools installs them).
+store, and an S3 server is started for it (make tools installs them). Faults of the group clock are drawn where the go tool is
+there and the working folder is in mrctl's source, for they need a build of it whose clock can be moved; elsewhere they are
+left out.
 
 A run that finds something is printed with the command that repeats it, and its logs are kept. Exits with 1 if there was one.
 
   mrctl chaos --runs 20
   mrctl chaos --seed 17 --runs 1 --store versitygw
   mrctl chaos --faults kill-leader,network --runs 50 --json
+  mrctl chaos --faults clock --runs 20
   mrctl chaos --list`,
 		Flags: []cli.Flag{
 			&cli.Uint64Flag{Name: "seed", Usage: "of the first run; the others follow it", DefaultText: "by chance"},
@@ -57,7 +60,7 @@ func (p *program) chaos(c *cli.Context) error {
 	if c.Int("runs") < 1 || c.Int("at-once") < 1 {
 		return errs.New(errs.Invalid, "chaos: --runs and --at-once are 1 at least")
 	}
-	o, leave, err := chaosOptions(c)
+	o, leave, err := p.chaosOptions(c)
 	if err != nil {
 		return err
 	}
@@ -76,7 +79,7 @@ func (p *program) chaos(c *cli.Context) error {
 }
 
 // chaosOptions turns flags into options. leave removes the folder if nothing was kept in it.
-func chaosOptions(c *cli.Context) (o chaos.Options, leave func() error, err error) {
+func (p *program) chaosOptions(c *cli.Context) (o chaos.Options, leave func() error, err error) {
 	o = chaos.Options{List: c.String("faults")}
 	if o.Faults, err = plan.Parse(o.List); err != nil {
 		return o, nil, next(errs.E(errs.Invalid, "chaos: --faults", "", err), "mrctl chaos --list names them")
@@ -95,11 +98,18 @@ func chaosOptions(c *cli.Context) (o chaos.Options, leave func() error, err erro
 	if o.Binary, err = os.Executable(); err != nil {
 		return o, nil, err
 	}
+	dropClocks, err := p.clocks(c, &o)
+	if err != nil {
+		return o, nil, err
+	}
 	if o.Dir = c.String("keep"); o.Dir != "" {
-		return o, func() error { return nil }, os.MkdirAll(o.Dir, 0o700)
+		return o, dropClocks, os.MkdirAll(o.Dir, 0o700)
 	}
 	o.Dir, err = os.MkdirTemp("", "mrc-")
 	return o, func() error {
+		if err := dropClocks(); err != nil {
+			return err
+		}
 		if kept, _ := filepath.Glob(filepath.Join(o.Dir, "*")); len(kept) > 0 {
 			return nil
 		}
@@ -158,6 +168,9 @@ func (p *program) tellRun(c *cli.Context, res chaos.Result) error {
 
 func (p *program) listFaults(c *cli.Context) error {
 	have := chaos.Have()
+	if clocks := canMoveClocks(c.Context); clocks == nil {
+		have |= plan.Clocks
+	}
 	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	for _, a := range plan.Faults {
 		needs := ""
@@ -166,6 +179,8 @@ func (p *program) listFaults(c *cli.Context) error {
 			needs = " (not here: needs the right to mount)"
 		case missing&plan.Linux != 0:
 			needs = " (not here: needs Linux)"
+		case missing&plan.Clocks != 0:
+			needs = " (not here: needs Linux, the go tool, and mrctl's source as the working folder)"
 		case missing&plan.S3 != 0:
 			needs = " (with an S3 server)"
 		}

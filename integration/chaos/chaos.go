@@ -28,10 +28,12 @@ import (
 
 // Options say what a campaign is.
 type Options struct {
-	Binary string       // a built mrctl, which is also the plugin
-	Dir    string       // an existing folder; a run that failed leaves its logs there
-	Stores []plan.Store // to choose from
-	Faults []plan.Kind  // to choose from
+	Binary string // a built mrctl, which is also the plugin
+	// Clocked gives a build of it whose clock package clockjump can move; runs that jump use it. Nil leaves those faults out.
+	Clocked func(context.Context) (string, error)
+	Dir     string       // an existing folder; a run that failed leaves its logs there
+	Stores  []plan.Store // to choose from
+	Faults  []plan.Kind  // to choose from
 	// List is how Faults was written by the user, for the command that replays a run.
 	List string
 }
@@ -76,7 +78,11 @@ var Have = sync.OnceValue(func() plan.Need {
 
 // Plan is the run that a seed stands for.
 func (o Options) Plan(seed uint64) plan.Plan {
-	return plan.Make(seed, plan.Choices{Stores: o.Stores, Faults: o.Faults, Have: Have()})
+	have := Have()
+	if o.Clocked != nil {
+		have |= plan.Clocks
+	}
+	return plan.Make(seed, plan.Choices{Stores: o.Stores, Faults: o.Faults, Have: have})
 }
 
 // Replay is the command that does a run again.
@@ -97,11 +103,17 @@ func (o Options) Run(ctx context.Context, seed uint64) (Result, error) {
 func (o Options) run(ctx context.Context, seed uint64, answer func(work.Spec) work.Answer) (Result, error) {
 	p := o.Plan(seed)
 	res := Result{Seed: seed, Plan: p.String(), Store: p.Store, Bound: p.Bound().Seconds(), Left: map[string]int{}}
+	binary, err := o.Binary, error(nil)
+	if p.MovesClocks() {
+		if binary, err = o.Clocked(ctx); err != nil {
+			return res, err
+		}
+	}
 	dir, err := o.folder(seed)
 	if err != nil {
 		return res, err
 	}
-	st, err := stage.Open(ctx, o.Binary, dir, p)
+	st, err := stage.Open(ctx, binary, dir, p)
 	if err == nil {
 		r := &run{stage: st, plan: p, answer: answer(p.Work), res: &res, began: time.Now(), over: make(chan struct{})}
 		err = r.do(ctx)

@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/mrctl/mrctl/integration/chaos"
+	"github.com/mrctl/mrctl/integration/chaos/clockjump"
 	"github.com/mrctl/mrctl/integration/chaos/plan"
 	"github.com/mrctl/mrctl/internal/s3server"
 )
@@ -66,13 +68,19 @@ var fixed = []struct {
 	{1077, plan.VersityGW, "all"}, // kills all processes at a third of the maps
 	{3118, plan.Folder, "all"},    // kills the leader at two thirds
 	{21, plan.VersityGW, "cut-session,cut-shuffle,flip-run,delete-run"},
+	{104, plan.VersityGW, "clock"}, // clocks that swing, far enough for the server to refuse them
+	{102, plan.Folder, "clock"},    // a clock that swings
 	{33, plan.VersityGW, "storm,lost-request,lost-reply,cut-body,flip-body"},
 }
 
 func TestFixedSeeds(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
-	dir := shortDir(t)
+	dir, built := shortDir(t), t.TempDir()
+	clocked := sync.OnceValues(func() (string, error) { // a minute or two where nothing of it is in the build cache
+		out := filepath.Join(built, "mrctl")
+		return out, clockjump.Build(ctx, "github.com/mrctl/mrctl/cmd/mrctl", built, out)
+	})
 	slots := make(chan struct{}, 3) // runs mostly sleep
 	t.Run("all", func(t *testing.T) {
 		for _, c := range fixed {
@@ -88,6 +96,9 @@ func TestFixedSeeds(t *testing.T) {
 					t.Fatal(err)
 				}
 				o := chaos.Options{Binary: bin, Dir: dir, Stores: []plan.Store{c.store}, Faults: kinds, List: c.faults}
+				if c.faults == "clock" {
+					o.Clocked = func(context.Context) (string, error) { return clocked() }
+				}
 				res, err := o.Run(ctx, c.seed)
 				if err != nil {
 					t.Fatal(err)

@@ -41,6 +41,8 @@ func (r *run) strike(ctx context.Context, f plan.Fault) (mend func(), err error)
 		return r.strikeStore(f)
 	case "disk":
 		return r.strikeDisk(ctx, f)
+	case "clock":
+		return r.strikeClock(ctx, f)
 	}
 	switch f.Kind {
 	case plan.KillAll:
@@ -94,7 +96,7 @@ func (r *run) victim(ctx context.Context, f plan.Fault) (*stage.Node, error) {
 				from = append(from, n)
 			}
 		}
-	case plan.NoStore:
+	case plan.NoStore, plan.ClockAhead, plan.ClockBack, plan.ClockSwing:
 		from = r.stage.Nodes()
 	default:
 		from = r.stage.Workers

@@ -47,6 +47,10 @@ const (
 	FlipRun   Kind = "flip-run"
 	CutRun    Kind = "cut-run"
 	DeleteRun Kind = "delete-run"
+
+	ClockAhead Kind = "clock-ahead"
+	ClockBack  Kind = "clock-back"
+	ClockSwing Kind = "clock-swing"
 )
 
 // Need is what a fault cannot do without.
@@ -54,15 +58,16 @@ type Need uint8
 
 // Needs add up.
 const (
-	S3    Need = 1 << iota // an S3 server, before which a proxy can stand
-	Root                   // the right to mount, on Linux
-	Linux                  // /proc
+	S3     Need = 1 << iota // an S3 server, before which a proxy can stand
+	Root                    // the right to mount, on Linux
+	Linux                   // /proc
+	Clocks                  // a build of mrctl whose clock can be moved
 )
 
 // About describes a kind.
 type About struct {
 	Kind     Kind
-	Group    string // process, network, store, disk
+	Group    string // process, network, store, disk, clock
 	Says     string
 	Needs    Need
 	From, To time.Duration // it lasts so long; what is killed comes back after it
@@ -113,6 +118,10 @@ var Faults = []About{
 	{FlipRun, "disk", "a bit of a run file is wrong", 0, ms, 2 * ms, 10 * s},
 	{CutRun, "disk", "a run file loses its second half", 0, ms, 2 * ms, 10 * s},
 	{DeleteRun, "disk", "a run file is gone", 0, ms, 2 * ms, 10 * s},
+
+	{ClockAhead, "clock", "a process's clock jumps ahead, by minutes to weeks, and then back to what is right", Clocks, 500 * ms, 10 * s, lease},
+	{ClockBack, "clock", "a process's clock jumps back, by minutes to weeks, and then ahead to what is right", Clocks, 500 * ms, 10 * s, lease},
+	{ClockSwing, "clock", "a process's clock jumps to and fro, by minutes to weeks, three times a second", Clocks, 500 * ms, 10 * s, lease},
 }
 
 // Of describes a kind.

@@ -5,6 +5,7 @@ package plan
 import (
 	"fmt"
 	"hash/fnv"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ type When struct {
 type Choices struct {
 	Stores []Store // at least one
 	Faults []Kind
-	Have   Need // of Root and Linux, what there is
+	Have   Need // of Root, Linux and Clocks, what there is
 }
 
 // dice gives chance for one aspect, so that narrowing one choice leaves the others as they were.
@@ -150,6 +151,21 @@ func (p Plan) Bound() time.Duration {
 		bound += 2 * (f.For + Of(f.Kind).Cost)
 	}
 	return bound
+}
+
+// Jump is how far a fault of the group clock moves a clock: from two minutes to forty days, short ones as often as long.
+func (f Fault) Jump() time.Duration {
+	const shortest, longest = 2 * time.Minute, 40 * 24 * time.Hour
+	jump := time.Duration(float64(shortest) * math.Pow(float64(longest)/float64(shortest), f.Dose)).Round(s)
+	if f.Kind == ClockBack {
+		return -jump
+	}
+	return jump
+}
+
+// MovesClocks says that a fault of the group clock is planned.
+func (p Plan) MovesClocks() bool {
+	return p.Has(ClockAhead, ClockBack, ClockSwing)
 }
 
 // Has says that a fault of one of the kinds is planned.

@@ -16,7 +16,7 @@ func all(t *testing.T) []Kind {
 }
 
 func TestASeedIsAPlan(t *testing.T) {
-	c := Choices{Stores: []Store{Folder, VersityGW, MinIO}, Faults: all(t), Have: Root | Linux}
+	c := Choices{Stores: []Store{Folder, VersityGW, MinIO}, Faults: all(t), Have: Root | Linux | Clocks}
 	for seed := range uint64(50) {
 		if a, b := Make(seed, c), Make(seed, c); !reflect.DeepEqual(a, b) {
 			t.Fatalf("seed %d is\n%v\nand\n%v", seed, a, b)
@@ -32,7 +32,7 @@ func TestASeedIsAPlan(t *testing.T) {
 func TestEveryFaultIsPlannedAndNoneThatCannotBe(t *testing.T) {
 	drawn := map[Kind]int{}
 	for seed := range uint64(2000) {
-		for _, f := range Make(seed, Choices{Stores: []Store{Folder, MinIO}, Faults: all(t), Have: Root | Linux}).Faults {
+		for _, f := range Make(seed, Choices{Stores: []Store{Folder, MinIO}, Faults: all(t), Have: Root | Linux | Clocks}).Faults {
 			drawn[f.Kind]++
 			if a := Of(f.Kind); f.For < a.From.Round(ms) || f.For > a.To {
 				t.Errorf("%s lasts %v, want %v to %v", f.Kind, f.For, a.From, a.To)
@@ -62,6 +62,29 @@ func TestFaultsCanBeNamed(t *testing.T) {
 	kinds, err = Parse("none")
 	if p := Make(3, Choices{Stores: []Store{Folder}, Faults: kinds}); err != nil || len(p.Faults) != 0 {
 		t.Errorf("%v, %v", p, err)
+	}
+}
+
+func TestClocksJumpBothWaysByMinutesAndByWeeks(t *testing.T) {
+	kinds, err := Parse("clock")
+	if err != nil || len(kinds) != 3 {
+		t.Fatal(kinds, err)
+	}
+	var least, most time.Duration
+	for dose := range 101 {
+		for _, k := range kinds {
+			j := Fault{Kind: k, Dose: float64(dose) / 100}.Jump()
+			if j.Abs() < 2*time.Minute || j.Abs() > 40*24*time.Hour || j < 0 != (k == ClockBack) {
+				t.Errorf("%s of %d%% jumps by %v", k, dose, j)
+			}
+			least, most = min(least, j), max(most, j)
+		}
+	}
+	if least > -39*24*time.Hour || most < 39*24*time.Hour {
+		t.Errorf("jumps from %v to %v", least, most)
+	}
+	if p := Make(3, Choices{Stores: []Store{Folder}, Faults: kinds, Have: Clocks}); !p.MovesClocks() {
+		t.Error(p)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/mrctl/mrctl/integration/chaos/clockjump"
 	"github.com/mrctl/mrctl/integration/chaos/netfault"
 	"github.com/mrctl/mrctl/integration/chaos/storefault"
 	"github.com/mrctl/mrctl/integration/cluster"
@@ -48,7 +49,11 @@ func (s *Stage) Start(ctx context.Context, n *Node) error {
 		args = []string{"serve", "worker", "--slots", fmt.Sprint(s.Plan.Slots), "--memory", fmt.Sprintf("%dMiB", 48*s.Plan.Slots), "--scratch", n.Scratch}
 	}
 	args = append(args, "--advertise", n.front.Addr(), "--log-level", "debug")
-	proc, err := cluster.StartProc(n.Name, log, s.environment(n.door), s.binary, args...)
+	env := s.environment(n.door)
+	if s.Plan.MovesClocks() {
+		env = append(env, clockjump.Variable+"="+s.clock(n))
+	}
+	proc, err := cluster.StartProc(n.Name, log, env, s.binary, args...)
 	if err != nil {
 		return err
 	}

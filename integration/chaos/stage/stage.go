@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/mrctl/mrctl/integration/bucket"
+	"github.com/mrctl/mrctl/integration/chaos/clockjump"
 	"github.com/mrctl/mrctl/integration/chaos/netfault"
 	"github.com/mrctl/mrctl/integration/chaos/plan"
 	"github.com/mrctl/mrctl/integration/chaos/storefault"
@@ -117,7 +118,9 @@ func (s *Stage) addNode(name string, to *[]*Node) (err error) {
 			return err
 		}
 	}
-	*to = append(*to, n)
+	if *to = append(*to, n); s.Plan.MovesClocks() {
+		return s.MoveClock(n, 0)
+	}
 	return nil
 }
 
@@ -140,6 +143,12 @@ func (s *Stage) URI(name string) string {
 
 // Nodes are all processes of the cluster, coordinators first.
 func (s *Stage) Nodes() []*Node { return append(append([]*Node{}, s.Coordinators...), s.Workers...) }
+
+// clock is the file that holds by how much a node's clock is off.
+func (s *Stage) clock(n *Node) string { return s.Local("clock." + n.Name) }
+
+// MoveClock makes the wall clock of a node, and of its process after a restart, differ from the machine's.
+func (s *Stage) MoveClock(n *Node, by time.Duration) error { return clockjump.Set(s.clock(n), by) }
 
 // environment is what a process needs to reach the store by a door, and to leave the user's files alone.
 func (s *Stage) environment(door *storefault.Door) []string {
