@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
-	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/coordinator/plan"
 	"github.com/mrctl/mrctl/coordinator/sched"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/stages"
 	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/output"
@@ -25,6 +24,11 @@ func (l *leader) outputStore(j spec.Job, id string) (storage.Store, error) {
 		return prefix.New(l.srv.cfg.Store, ledger.OutputFolder(id)), nil
 	}
 	return l.srv.cfg.Resolver.Output(j.Output)
+}
+
+// partStore is where the parts of a job's stage go.
+func (l *leader) partStore(rec ledger.Job) (storage.Store, error) {
+	return stages.Output(l.srv.cfg.Store, rec.Spec, rec.ID, rec.Stage, func() (storage.Store, error) { return l.outputStore(rec.Spec, rec.ID) })
 }
 
 // plan checks a job, claims its output, fixes its splits, and admits it. What is wrong with the job ends it here,
@@ -55,7 +59,11 @@ func (l *leader) plan(ctx context.Context, j *job) error {
 		return err
 	}
 	err = j.update(ctx, func(r *ledger.Job) {
-		r.Phase, r.Maps, r.Reduces, r.Warnings, r.Started = ledger.Running, head.Maps, head.Partitions, head.Warnings, time.Now().UTC()
+		r.Phase, r.Maps, r.Reduces = ledger.Running, head.Maps, head.Partitions
+		r.Warnings = append(slices.Clone(r.Warnings), head.Warnings...)
+		if r.Started.IsZero() {
+			r.Started = time.Now().UTC()
+		}
 		r.Holders = names
 		handled(r)
 	})
@@ -84,9 +92,13 @@ func (l *leader) planned(ctx context.Context, j *job) (head plan.Head, err error
 	if err := sp.Check(); err != nil {
 		return head, err
 	}
-	var stage pluginv1.Stage
-	if err := proto.Unmarshal(sp.Stage, &stage); err != nil {
-		return head, errs.E(errs.Invalid, "job spec", "stage", err)
+	stage, err := stages.Describe(sp, rec.Stage)
+	if err != nil {
+		return head, err
+	}
+	own, err := stages.Of(sp, rec.ID, rec.Stage)
+	if err != nil {
+		return head, err
 	}
 	out, err := l.outputStore(sp, rec.ID)
 	if err != nil {
@@ -95,15 +107,17 @@ func (l *leader) planned(ctx context.Context, j *job) (head plan.Head, err error
 	if err := output.Claim(ctx, out, rec.ID, l.isOver); err != nil {
 		return head, err
 	}
-	if err := output.Empty(ctx, out, sp.Output); err != nil {
-		return head, errors.Join(err, output.Release(ctx, out, rec.ID))
+	if rec.Stage == 0 {
+		if err := output.Empty(ctx, out, sp.Output); err != nil {
+			return head, errors.Join(err, output.Release(ctx, out, rec.ID))
+		}
 	}
 	var h plan.Hints
 	if err := l.ask(ctx, func() { h = l.capacity() }); err != nil {
 		return head, err
 	}
-	h.Stage = &stage
-	return plan.Build(ctx, l.srv.cfg.Store, l.srv.cfg.Resolver, rec.ID, sp, h)
+	h.Stage = stage
+	return plan.Build(ctx, l.srv.cfg.Store, stages.Sources(l.srv.cfg.Store, l.srv.cfg.Resolver), ledger.StageID(rec.ID, rec.Stage), own, h)
 }
 
 // isOver tells whether another job's claim on an output may be replaced.

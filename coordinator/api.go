@@ -312,11 +312,10 @@ func (l *leader) cancel(j *job, reason string) {
 	if reason == "" {
 		reason = "cancelled"
 	}
+	j.cancelled = reason // where it is at the end of a stage, the next one does not begin
 	if j.admitted {
 		l.step(sched.Cancel{Job: j.id, Reason: reason})
-		return
 	}
-	j.cancelled = reason
 }
 
 // Logs implements controlv1.ControlServiceServer.

@@ -22,7 +22,7 @@ func (l *leader) publishBad(ctx context.Context, rec ledger.Job, winners []ledge
 	g, ctx := errgroup.WithContext(ctx)
 	const atOnce = 16
 	g.SetLimit(atOnce)
-	for info, err := range l.srv.cfg.Store.List(ctx, ledger.BadPrefix(rec.ID), "") {
+	for info, err := range l.srv.cfg.Store.List(ctx, ledger.BadPrefix(ledger.StageID(rec.ID, rec.Stage)), "") {
 		if err != nil {
 			return errors.Join(errs.E(errs.KindOf(err), "list bad records", rec.ID, err), g.Wait())
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/mrctl/mrctl/coordinator/sched"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/stages"
 	"github.com/mrctl/mrctl/storage/output"
 )
 
@@ -61,7 +62,7 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	out, err := l.outputStore(rec.Spec, rec.ID)
+	out, err := l.partStore(rec)
 	if err != nil {
 		return err
 	}
@@ -90,9 +91,15 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 	if err := output.Succeed(ctx, out, manifest); err != nil {
 		return refused(err)
 	}
+	if rec.Stage+1 < stages.Count(rec.Spec) {
+		return l.nextStage(ctx, j, counters, parts)
+	}
+	if err := l.publishBadBefore(ctx, rec, out); err != nil {
+		return err
+	}
 	l.saveHistory(ctx, j)
 	err = j.update(ctx, func(r *ledger.Job) {
-		r.Phase, r.Ended, r.Counters, r.Parts = ledger.Done, time.Now().UTC(), counters, parts
+		r.Phase, r.Ended, r.Counters, r.Parts = ledger.Done, time.Now().UTC(), allCounters(r.Before, counters), parts
 		keepView(r, view)
 	})
 	if err != nil {
@@ -178,13 +185,13 @@ func (l *leader) conclude(ctx context.Context, j *job, e sched.End) error {
 // tidy discards the parts that winners staged and releases the output.
 func (l *leader) tidy(ctx context.Context, j *job) error {
 	rec := j.chain.Job()
-	out, err := l.outputStore(rec.Spec, rec.ID)
+	out, err := l.partStore(rec)
 	if err != nil {
 		return err
 	}
 	var all []error
 	for gen := int32(0); gen <= rec.Gen; gen++ {
-		for tr, err := range ledger.Tasks(ctx, l.srv.cfg.Store, rec.ID, 0, ledger.Reduce, gen) {
+		for tr, err := range ledger.Tasks(ctx, l.srv.cfg.Store, rec.ID, rec.Stage, ledger.Reduce, gen) {
 			if err != nil {
 				all = append(all, err)
 				break
@@ -194,8 +201,10 @@ func (l *leader) tidy(ctx context.Context, j *job) error {
 			}
 		}
 	}
-	all = append(all, output.Release(ctx, out, rec.ID))
-	return errors.Join(all...)
+	if out, err = l.outputStore(rec.Spec, rec.ID); err == nil {
+		err = output.Release(ctx, out, rec.ID)
+	}
+	return errors.Join(append(all, err)...)
 }
 
 // finish tells the scheduler that the end of a job is durable. Called in the loop only.
@@ -207,9 +216,9 @@ func (l *leader) finish(j *job, e sched.Event) {
 		l.release(j.id)
 	}
 	j.log.Touch()
-	// Runs that nobody wants any more. If this leader ends before that is done, they are gc's.
-	l.spawn(j, "remove its runs from the store", func(ctx context.Context) error {
-		return ledger.DropStored(ctx, l.srv.cfg.Store, string(j.id))
+	// Runs and rows between stages that nobody wants any more. If this leader ends before that is done, they are gc's.
+	l.spawn(j, "remove its runs and rows between stages from the store", func(ctx context.Context) error {
+		return l.dropBetween(ctx, j.chain.Job())
 	})
 }
 

@@ -78,7 +78,7 @@ func (j *job) tallyOf(task int32) *sessionv1.Tally {
 	var lowest int32
 	for _, w := range j.winners {
 		if int(task) < len(w.Inputs) {
-			id := sched.AttemptID{TaskID: sched.TaskID{Job: j.id, Phase: sched.Map, Index: task}, Attempt: w.Inputs[task].Attempt}
+			id := sched.AttemptID{TaskID: sched.TaskID{Job: j.id, Stage: j.stage(), Phase: sched.Map, Index: task}, Attempt: w.Inputs[task].Attempt}
 			if t := j.tallies[id]; t != nil {
 				return t
 			}

@@ -9,22 +9,24 @@ import (
 	"github.com/mrctl/mrctl/internal/cuts"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
-	"github.com/mrctl/mrctl/jobs/spec"
+	"github.com/mrctl/mrctl/internal/stages"
 )
 
 // This file is about jobs whose parts are ordered overall. Each map tells with its report how its keys are spread; when all are
 // done the leader chooses where the parts are cut, and records it before any reduce starts. A leader that dies before leaves
 // the samples to those that hold the runs: they bring them along. One that dies after leaves the record, which stands.
 
-// ordered reports whether the parts of a job are ranges of keys. One part is in order as it is.
-func ordered(s spec.Job, parts int) bool { return s.Sorted && parts > 1 }
+// ordered reports whether the parts of a stage are ranges of keys: those of the last one. One part is in order as it is.
+func ordered(rec ledger.Job, parts int) bool {
+	return rec.Spec.Sorted && rec.Stage+1 == stages.Count(rec.Spec) && parts > 1
+}
 
 // isCut reports whether it is recorded where a job's parts are cut.
 func (l *leader) isCut(ctx context.Context, rec ledger.Job) (bool, error) {
-	if !ordered(rec.Spec, rec.Reduces) {
+	if !ordered(rec, rec.Reduces) {
 		return false, nil
 	}
-	_, err := ledger.ReadCuts(ctx, l.srv.cfg.Store, rec.ID, 0)
+	_, err := ledger.ReadCuts(ctx, l.srv.cfg.Store, rec.ID, rec.Stage)
 	if errs.Is(err, errs.NotFound) {
 		return false, nil
 	}
@@ -33,7 +35,7 @@ func (l *leader) isCut(ctx context.Context, rec ledger.Job) (bool, error) {
 
 // keepSample remembers how the keys of a map are spread. Owned by the loop.
 func (j *job) keepSample(id sched.AttemptID, sample []byte) {
-	if len(sample) > 0 && !j.cut && !j.over && id.Phase == sched.Map {
+	if len(sample) > 0 && !j.cut && !j.over && id.Phase == sched.Map && id.Stage == j.stage() {
 		j.samples[id.Index] = sample
 	}
 }
@@ -52,9 +54,9 @@ func (l *leader) cut(j *job) {
 	rec, parts := j.chain.Job(), j.head.Partitions
 	l.spawn(j, "record where its parts are cut", func(ctx context.Context) error {
 		keys := cuts.Choose(samples, parts)
-		there, err := ledger.CreateCuts(ctx, l.srv.cfg.Store, ledger.Cuts{Job: rec.ID, Keys: keys})
+		there, err := ledger.CreateCuts(ctx, l.srv.cfg.Store, ledger.Cuts{Job: rec.ID, Stage: rec.Stage, Keys: keys})
 		if err == nil && len(there.Keys) != len(keys) {
-			err = errs.New(errs.Corrupt, "%s cuts %d parts, and there are %d", ledger.CutsKey(rec.ID, 0), len(there.Keys)+1, parts)
+			err = errs.New(errs.Corrupt, "%s cuts %d parts, and there are %d", ledger.CutsKey(rec.ID, rec.Stage), len(there.Keys)+1, parts)
 		}
 		if err != nil {
 			return err

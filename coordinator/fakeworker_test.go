@@ -19,6 +19,7 @@ import (
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/output"
+	"github.com/mrctl/mrctl/storage/prefix"
 )
 
 // worker is a script's end of a session: orders come out of its channels, and the test says what becomes of them.
@@ -234,7 +235,15 @@ func (w *worker) recordIn(o *sessionv1.Start, store storage.Store) ledger.TaskRe
 // recordReduce stages the part of a reduce attempt, of one row that names its generation, and creates its record.
 func recordReduce(ctx context.Context, records, out storage.Store, worker string, o *sessionv1.Start, inputs map[uint32]ledger.Input) (none ledger.TaskRecord, err error) {
 	schema := arrow.NewSchema([]arrow.Field{{Name: "word", Type: arrow.BinaryTypes.String}}, nil)
-	p, err := output.NewPart(ctx, out, output.PartName(int(o.Id.Task), output.TSV), output.TSV, schema, nil)
+	j, err := ledger.ReadJob(ctx, records, o.Id.Job)
+	if err != nil {
+		return none, err
+	}
+	format := output.TSV
+	if int(o.Id.Stage) < len(j.Spec.Then) {
+		format, out = output.Arrow, prefix.New(records, ledger.StageFolder(o.Id.Job, int(o.Id.Stage)))
+	}
+	p, err := output.NewPart(ctx, out, output.PartName(int(o.Id.Task), format), format, schema, nil)
 	if err != nil {
 		return none, err
 	}
@@ -252,7 +261,7 @@ func recordReduce(ctx context.Context, records, out storage.Store, worker string
 		return none, err
 	}
 	rec := ledger.TaskRecord{
-		Job: o.Id.Job, Phase: ledger.Reduce, Gen: int32(o.Id.Gen), Task: int(o.Id.Task), Attempt: int32(o.Id.Attempt), Worker: worker,
+		Job: o.Id.Job, Stage: int(o.Id.Stage), Phase: ledger.Reduce, Gen: int32(o.Id.Gen), Task: int(o.Id.Task), Attempt: int32(o.Id.Attempt), Worker: worker,
 		Part:   &ledger.Part{Key: staged.Key, Token: staged.Token, Rows: staged.Rows, Bytes: staged.Bytes, CRC: staged.CRC},
 		Inputs: make(ledger.Inputs, o.Maps), Tally: tally, Staged: time.Now(),
 	}

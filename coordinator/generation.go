@@ -70,7 +70,7 @@ func (l *leader) regenerate(ctx context.Context, j *job, winners []ledger.TaskRe
 	event := sched.CommitFailed{Job: j.id, Gen: gen}
 	for _, w := range winners {
 		if unusable(w) {
-			event.Lost = append(event.Lost, sched.TaskID{Job: j.id, Phase: sched.Reduce, Index: int32(w.Task)})
+			event.Lost = append(event.Lost, sched.TaskID{Job: j.id, Stage: int32(w.Stage), Phase: sched.Reduce, Index: int32(w.Task)})
 			continue
 		}
 		w.Gen = gen
@@ -98,7 +98,7 @@ func (l *leader) regenerate(ctx context.Context, j *job, winners []ledger.TaskRe
 // discard gives up what some winners staged.
 func (l *leader) discard(ctx context.Context, j *job, winners []ledger.TaskRecord) error {
 	rec := j.chain.Job()
-	out, err := l.outputStore(rec.Spec, rec.ID)
+	out, err := l.partStore(rec)
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ type progress struct {
 	runs           uint32 // of a reduce: map tasks whose runs have landed
 }
 
+// stage is the stage under way, counted from 0.
+func (j *job) stage() int32 { return int32(j.chain.Job().Stage) }
+
 func newJob(chain *records.Chain) *job {
 	rec := chain.Job()
 	return &job{
@@ -78,11 +81,16 @@ func (l *leader) note(n sched.Note) {
 		zap.String("worker", string(n.Worker)), zap.String("text", n.Text))
 }
 
+// taskName names a task to people: map/17, and 2:map/17 in the second stage of a job.
 func taskName(t sched.TaskID) string {
-	if t.Phase == sched.Map {
-		return fmt.Sprintf("map/%d", t.Index)
+	stage := ""
+	if t.Stage > 0 {
+		stage = fmt.Sprintf("%d:", t.Stage+1)
 	}
-	return fmt.Sprintf("reduce/%d", t.Index)
+	if t.Phase == sched.Map {
+		return fmt.Sprintf("%smap/%d", stage, t.Index)
+	}
+	return fmt.Sprintf("%sreduce/%d", stage, t.Index)
 }
 
 var phases = map[ledger.Phase]controlv1.JobStatus_Phase{

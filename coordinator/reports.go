@@ -43,7 +43,7 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 		s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Ack{Ack: &sessionv1.Ack{Id: r.Id}}})
 	}
 	j := l.jobs[id.Job]
-	if j == nil || j.over {
+	if j == nil || j.over || id.Stage < j.stage() {
 		ack()
 		return
 	}
@@ -93,7 +93,7 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 // reduceDone reads the record that won the task, whoever wrote it, and only then counts the task as done.
 func (l *leader) reduceDone(s *session, j *job, id sched.AttemptID, ack func()) {
 	l.spawn(j, "read the record of "+taskName(id.TaskID), func(ctx context.Context) error {
-		tr, err := ledger.ReadTask(ctx, l.srv.cfg.Store, string(id.Job), 0, ledger.Reduce, id.Gen, int(id.Index))
+		tr, err := ledger.ReadTask(ctx, l.srv.cfg.Store, string(id.Job), int(id.Stage), ledger.Reduce, id.Gen, int(id.Index))
 		if errs.Is(err, errs.NotFound) {
 			l.post(func() {
 				ack()
@@ -107,7 +107,7 @@ func (l *leader) reduceDone(s *session, j *job, id sched.AttemptID, ack func()) 
 		l.post(func() {
 			ack()
 			// A report of an earlier generation, late or repeated: its winner has been found unusable.
-			if j.over || id.Gen != j.chain.Job().Gen {
+			if rec := j.chain.Job(); j.over || id.Gen != rec.Gen || int(id.Stage) != rec.Stage {
 				return
 			}
 			c := consumed(tr)
@@ -121,7 +121,7 @@ func (l *leader) reduceDone(s *session, j *job, id sched.AttemptID, ack func()) 
 
 // keepTally remembers what a map attempt counted. Called in the loop only.
 func (l *leader) keepTally(id sched.AttemptID, t *sessionv1.Tally) {
-	if j := l.jobs[id.Job]; j != nil && !j.over && id.Phase == sched.Map && t != nil {
+	if j := l.jobs[id.Job]; j != nil && !j.over && id.Phase == sched.Map && id.Stage == j.stage() && t != nil {
 		j.tallies[id] = t
 		j.done[id.TaskID] = t.BytesIn
 	}
@@ -165,9 +165,10 @@ func (l *leader) recordMapCounters(j *job) {
 		return // those who hold the runs may still bring it; awaitCounters looks again
 	}
 	j.counted = true
+	stage := j.chain.Job().Stage
 	l.spawn(j, "record the counters of its maps", func(ctx context.Context) error {
 		return j.update(ctx, func(r *ledger.Job) {
-			if !r.Phase.Ended() && r.Phase != ledger.Committing {
+			if !r.Phase.Ended() && r.Phase != ledger.Committing && r.Stage == stage {
 				r.Counters = counters
 			}
 		})

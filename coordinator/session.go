@@ -65,15 +65,15 @@ func (s *session) close(reason error) {
 
 // join is the scheduler's event for this worker, with what it has of the jobs that live accepts, but for outputs that do not
 // count.
-func (s *session) join(live func(sched.JobID) bool, counts func(*sessionv1.Held) bool) sched.Join {
+func (s *session) join(live func(sched.AttemptID) bool, counts func(*sessionv1.Held) bool) sched.Join {
 	e := sched.Join{Worker: s.id, Slots: int(s.reg.Slots)}
 	for _, id := range s.reg.Running {
-		if a := attemptOf(id); live(a.Job) {
+		if a := attemptOf(id); live(a) {
 			e.Running = append(e.Running, a)
 		}
 	}
 	for _, h := range s.reg.Held {
-		if a := attemptOf(h.Id); live(a.Job) && counts(h) {
+		if a := attemptOf(h.Id); live(a) && counts(h) {
 			e.Held = append(e.Held, sched.MapOutput{ID: a, Digest: digest(h.Digest)})
 		}
 	}
@@ -166,19 +166,26 @@ func (l *leader) register(s *session) {
 	l.holdAll(s)
 	// What belongs to no live job is forgotten. What belongs to one that is still being loaded the scheduler keeps until
 	// it is admitted: telling it then would be a second Join, at which everything else the worker runs counts as lost.
+	// A worker that missed the end of a stage has been told nothing of the next: it forgets the job for now.
 	gone := map[string]bool{}
 	for _, id := range s.reg.Running {
-		gone[id.GetJob()] = true
+		gone[id.GetJob()] = gone[id.GetJob()] || !l.current(attemptOf(id))
 	}
 	for _, h := range s.reg.Held {
-		gone[h.GetId().GetJob()] = true
+		gone[h.GetId().GetJob()] = gone[h.GetId().GetJob()] || !l.current(attemptOf(h.Id))
 	}
-	for id := range gone {
-		if j := l.jobs[sched.JobID(id)]; j == nil || j.over {
+	for id, is := range gone {
+		if is {
 			s.send(&sessionv1.AttachResponse{Kind: &sessionv1.AttachResponse_Release{Release: &sessionv1.Release{Job: id}}})
 		}
 	}
-	l.step(s.join(func(id sched.JobID) bool { j := l.jobs[id]; return j != nil && !j.over }, counts))
+	l.step(s.join(l.current, counts))
+}
+
+// current reports whether an attempt is of a job that is live, and of the stage that it is at. Called in the loop only.
+func (l *leader) current(id sched.AttemptID) bool {
+	j := l.jobs[id.Job]
+	return j != nil && !j.over && id.Stage == j.stage()
 }
 
 // disconnected starts the grace of a worker whose stream broke: it may come back. Called in the loop only.
@@ -252,7 +259,7 @@ func (l *leader) heard(s *session, m *sessionv1.AttachRequest) {
 func (l *leader) progressed(s *session, p *sessionv1.AttemptProgress) {
 	id := attemptOf(p.Id)
 	j := l.jobs[id.Job]
-	if j == nil || j.over {
+	if j == nil || !l.current(id) {
 		return
 	}
 	if old, ok := j.running[id]; !ok || p.Records > old.records || p.Bytes > old.bytes || p.Runs > old.runs {

@@ -4,14 +4,11 @@ import (
 	"context"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
-	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/coordinator/sched"
 	"github.com/mrctl/mrctl/internal/boundary"
-	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/stages"
 	"github.com/mrctl/mrctl/storage/dataset"
 )
 
@@ -32,7 +29,7 @@ func (j *job) maps() int { return len(j.extents) }
 // fits reports whether an output of a map counts that ends at a place. While a tail of it is being recorded none does:
 // reports come again. Called in the loop only.
 func (j *job) fits(id sched.AttemptID, end dataset.Place) bool {
-	if j.cutting != nil && *j.cutting == id.Index {
+	if id.Stage != j.stage() || j.cutting != nil && *j.cutting == id.Index {
 		return false
 	}
 	if id.Index < 0 || int(id.Index) >= len(j.extents) {
@@ -89,22 +86,26 @@ func (l *leader) misfit(s *session, j *job, r *sessionv1.Report, ack func()) {
 	j.cutting = &id.Index
 	e, rec := j.extents[id.Index], j.chain.Job()
 	l.spawn(j, "record a tail of "+taskName(id.TaskID), func(ctx context.Context) error {
-		split, err := dataset.ReadSplit(ctx, l.srv.cfg.Store, rec.ID, e.Task)
+		split, err := dataset.ReadSplit(ctx, l.srv.cfg.Store, ledger.StageID(rec.ID, rec.Stage), e.Task)
 		if err != nil {
 			return err
 		}
-		var stage pluginv1.Stage
-		if err := proto.Unmarshal(rec.Spec.Stage, &stage); err != nil {
-			return errs.E(errs.Corrupt, "job spec", "stage", err)
+		own, err := stages.Of(rec.Spec, rec.ID, rec.Stage)
+		if err != nil {
+			return err
 		}
-		_, format := rec.Spec.InputOf(boundary.InputOf(&stage, split.Input).GetName())
+		stage, err := stages.Describe(rec.Spec, rec.Stage)
+		if err != nil {
+			return err
+		}
+		_, format := own.InputOf(boundary.InputOf(stage, split.Input).GetName())
 		tails, of := slices.Clone(rec.Tails), int(id.Index) // nobody else changes them meanwhile
 		for _, at := range append([]dataset.Place{end}, split.Shares(end, e.To, format, parts)...) {
 			tails = append(tails, dataset.Tail{Of: of, At: at})
 			of = rec.Maps + len(tails) - 1
 		}
 		err = j.update(ctx, func(r *ledger.Job) {
-			if r.Phase == ledger.Running && r.Gen == 0 {
+			if r.Phase == ledger.Running && r.Gen == 0 && r.Stage == rec.Stage {
 				r.Tails = slices.Clone(tails)
 			}
 		})

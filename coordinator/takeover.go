@@ -81,7 +81,7 @@ func (l *leader) read(ctx context.Context, j *job) error {
 		return err
 	}
 	rec := j.chain.Job()
-	head, err := dataset.ReadHead(ctx, l.srv.cfg.Store, rec.ID)
+	head, err := dataset.ReadHead(ctx, l.srv.cfg.Store, ledger.StageID(rec.ID, rec.Stage))
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (l *leader) read(ctx context.Context, j *job) error {
 		return errs.New(errs.Corrupt, "tails %v of %d map tasks", rec.Tails, rec.Maps)
 	}
 	winners := map[int32]ledger.TaskRecord{}
-	for tr, err := range ledger.Tasks(ctx, l.srv.cfg.Store, rec.ID, 0, ledger.Reduce, rec.Gen) {
+	for tr, err := range ledger.Tasks(ctx, l.srv.cfg.Store, rec.ID, rec.Stage, ledger.Reduce, rec.Gen) {
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (l *leader) read(ctx context.Context, j *job) error {
 		}
 		winners[int32(tr.Task)] = tr
 	}
-	stored, err := ledger.StoredRuns(ctx, l.srv.cfg.Store, rec.ID, 0)
+	stored, err := ledger.StoredRuns(ctx, l.srv.cfg.Store, rec.ID, rec.Stage)
 	if err != nil {
 		return err
 	}
@@ -124,18 +124,18 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 	l.handling = j.id
 	j.head, j.winners, j.admitted, j.extents = head, winners, true, dataset.Extents(head.Maps, rec.Tails)
 	e := sched.Admit{
-		Job: j.id, Priority: rec.Spec.Priority, Maps: j.maps(), Reduces: head.Partitions, Gen: rec.Gen,
+		Job: j.id, Stage: int32(rec.Stage), Priority: rec.Spec.Priority, Maps: j.maps(), Reduces: head.Partitions, Gen: rec.Gen,
 		Strict: rec.Spec.Nondeterministic == spec.Fail, Redone: rec.Redone, Published: rec.Published,
 		MaxAttempts: rec.Spec.MaxAttempts, NoBackup: rec.Spec.NoBackup, Finished: map[sched.TaskID]sched.Consumed{},
-		Uncut:        ordered(rec.Spec, head.Partitions) && !j.cut,
+		Uncut:        ordered(rec, head.Partitions) && !j.cut,
 		Tails:        rec.Claims == 1 && rec.Gen == 0,
 		FirstAttempt: int32(max(rec.Claims-1, 0) * ledger.AttemptsPerLeader),
 	}
 	for i, tr := range winners {
-		e.Finished[sched.TaskID{Job: j.id, Phase: sched.Reduce, Index: i}] = consumed(tr)
+		e.Finished[sched.TaskID{Job: j.id, Stage: int32(rec.Stage), Phase: sched.Reduce, Index: i}] = consumed(tr)
 	}
 	for _, r := range stored {
-		id := sched.AttemptID{TaskID: sched.TaskID{Job: j.id, Phase: sched.Map, Index: int32(r.Task)}, Attempt: r.Attempt}
+		id := sched.AttemptID{TaskID: sched.TaskID{Job: j.id, Stage: int32(rec.Stage), Phase: sched.Map, Index: int32(r.Task)}, Attempt: r.Attempt}
 		if !j.fits(id, r.End) {
 			continue
 		}

@@ -17,7 +17,6 @@ import (
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/rows"
-	"github.com/mrctl/mrctl/internal/tsv"
 )
 
 // byHand runs the job over files in this process and gives its exit code: 0 done, 1 failed, 2 wrong usage. It holds
@@ -37,14 +36,18 @@ func byHand(fs *flag.FlagSet, args []string, stages []Stage, stdin *os.File, std
 	if err != nil {
 		return wrong(err)
 	}
-	program, err := programOf(stages)
+	programs, err := programsOf(stages)
 	if err == nil {
 		err = sides.check()
 	}
 	if err != nil {
 		return wrong(located(err, placeOfCall()))
 	}
-	named := len(program.Describe().GetInputs()) > 0
+	given, err := boundary.GivenInputs(described(programs))
+	if err != nil {
+		return wrong(located(err, placeOfCall()))
+	}
+	named := len(given.GetInputs()) > 0
 	if len(files) == 0 && !named {
 		if info, err := stdin.Stat(); err != nil || info.Mode()&os.ModeCharDevice != 0 {
 			fmt.Fprint(stderr, usage(fs))
@@ -52,12 +55,16 @@ func byHand(fs *flag.FlagSet, args []string, stages []Stage, stdin *os.File, std
 		}
 		files = []string{"-"}
 	}
-	inputs, err := filesOf(program.Describe(), files)
+	inputs, err := filesOf(given, files)
 	if err != nil {
 		return wrong(err)
 	}
 	out := bufio.NewWriterSize(stdout, 1<<16)
-	err = runLocal(withSides(context.Background(), sides.given), program, inputs, stdin, out, stderr)
+	h := &local{programs: programs, given: map[string][]string{}, rows: map[int]*heap{}, stdin: stdin, out: out, stderr: stderr}
+	for i, files := range inputs {
+		h.given[boundary.InputOf(given, i).GetName()] = files
+	}
+	err = h.run(withSides(context.Background(), sides.given))
 	if err = errors.Join(err, out.Flush()); err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 		return 1
@@ -65,31 +72,23 @@ func byHand(fs *flag.FlagSet, args []string, stages []Stage, stdin *os.File, std
 	return 0
 }
 
-// runLocal maps the files of each input, sorts and reduces.
-func runLocal(ctx context.Context, p boundary.Program, inputs [][]string, stdin io.Reader, out io.Writer, stderr io.Writer) error {
+// mapAndReduce runs a stage: it maps its inputs, sorts and reduces. put takes its rows, valid until it returns.
+func (h *local) mapAndReduce(ctx context.Context, p boundary.Program, put func(arrow.RecordBatch) error) error {
 	var pairs []*boundary.Pairs
-	for i, files := range inputs {
-		more, err := mapLocal(ctx, p, i, files, stdin, stderr)
+	for i := range max(1, len(p.Describe().GetInputs())) {
+		more, err := h.mapInput(ctx, p, i)
 		if err != nil {
 			return err
 		}
 		pairs = append(pairs, more...)
 	}
-	var text []byte
-	_, err := p.Reduce(ctx, &pluginv1.ReduceStart{Partitions: 1}, boundary.LocalReduce{
-		Next: sorted(pairs),
-		Out: func(rec arrow.RecordBatch) error {
-			text = tsv.Append(text[:0], rec)
-			_, err := out.Write(text)
-			return err
-		},
-	})
+	_, err := p.Reduce(ctx, &pluginv1.ReduceStart{Partitions: 1}, boundary.LocalReduce{Next: sorted(pairs), Out: put})
 	return err
 }
 
-// mapLocal maps the files of one input.
-func mapLocal(ctx context.Context, p boundary.Program, input int, files []string, stdin io.Reader, stderr io.Writer) (pairs []*boundary.Pairs, err error) {
-	lines, err := newSource(boundary.InputOf(p.Describe(), input), files, stdin)
+// mapInput maps one input: the files given for it, or rows of an earlier stage.
+func (h *local) mapInput(ctx context.Context, p boundary.Program, input int) (pairs []*boundary.Pairs, err error) {
+	lines, err := h.source(boundary.InputOf(p.Describe(), input))
 	if err != nil {
 		return nil, err
 	}
@@ -102,10 +101,10 @@ func mapLocal(ctx context.Context, p boundary.Program, input int, files []string
 		return nil, lines.place(err)
 	}
 	for _, s := range mapped.GetBadSamples() {
-		fmt.Fprintf(stderr, "bad record, %s: %s\n", lines.where(s.GetBatch(), s.GetRow()), s.GetError())
+		fmt.Fprintf(h.stderr, "bad record, %s: %s\n", lines.where(s.GetBatch(), s.GetRow()), s.GetError())
 	}
 	if n := mapped.GetBadRecords(); n > 0 {
-		fmt.Fprintf(stderr, "%d of %d records were bad and set aside\n", n, mapped.GetRecordsIn())
+		fmt.Fprintf(h.stderr, "%d of %d records were bad and set aside\n", n, mapped.GetRecordsIn())
 	}
 	return pairs, nil
 }
@@ -225,10 +224,12 @@ func (l *lineReader) where(batch, row uint64) string {
 }
 
 // place adds the place of the record to a failure.
-func (l *lineReader) place(err error) error {
+func (l *lineReader) place(err error) error { return placedBy(l.where, err) }
+
+func placedBy(where func(batch, row uint64) string, err error) error {
 	var f *boundary.Failure
 	if errors.As(err, &f) && f.HasRecord {
-		return fmt.Errorf("%s: %w", l.where(f.Batch, f.Row), err)
+		return fmt.Errorf("%s: %w", where(f.Batch, f.Row), err)
 	}
 	return err
 }

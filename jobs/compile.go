@@ -22,6 +22,7 @@ type program[In, K, V, Out any] struct {
 	sorted *sorting[K, V] // nil: values come in any order
 	vals   *codec.Codec[V]
 	rows   *structs[In] // nil where In is no struct
+	after  []int        // of the inputs, those that are rows of other stages
 	inputs []mapProgram // of the named inputs; none: the job's own Map
 	out    *table[Out]  // rows of Out; nil when Reduce is nil
 	pairs  *pairTable   // rows of a key and its value, when Reduce is nil

@@ -56,7 +56,7 @@ func TestRefusedJobs(t *testing.T) {
 			t.Errorf("refused with %v, want %q", err, want)
 		}
 	}
-	if _, err := programOf([]Stage{good, good}); err == nil {
+	if _, err := programsOf([]Stage{good, good}); err == nil {
 		t.Error("two stages are taken")
 	}
 }

@@ -14,7 +14,8 @@ import (
 
 // Input is one of several named inputs of a job: what it is called and how its records are mapped. From makes one.
 type Input[K, V any] struct {
-	name string
+	name  string
+	after bool // its records are the rows of the stage of that name
 	// compile makes of the input, and of what it shares with the others, a program that has only a Map.
 	compile func(of shared[K, V]) (mapProgram, error)
 	// side makes it one side of a join.
@@ -26,7 +27,9 @@ func (in Input[K, V]) as(side byte) Input[K, Joined] {
 	if in.side == nil {
 		return Input[K, Joined]{name: in.name} // refused when the job is compiled
 	}
-	return in.side(side)
+	of := in.side(side)
+	of.after = in.after
+	return of
 }
 
 // From names an input of a job and gives the function that maps its records, whose type In is the input's own: string,
@@ -108,11 +111,17 @@ func (p *program[In, K, V, Out]) readsInputs() error {
 		case slices.ContainsFunc(p.about.Inputs, func(o *pluginv1.Input) bool { return o.Name == in.name }):
 			return fmt.Errorf("two inputs are called %s", in.name)
 		case in.compile == nil:
-			return fmt.Errorf("input %s: make it with jobs.From", in.name)
+			return fmt.Errorf("input %s: make it with jobs.From or jobs.After", in.name)
 		}
 		m, err := in.compile(of)
 		if err != nil {
 			return fmt.Errorf("input %s: %w", in.name, err)
+		}
+		if in.after {
+			p.after = append(p.after, len(p.inputs))
+			if m.input().InputKind != pluginv1.Stage_INPUT_KIND_ROW {
+				return fmt.Errorf("the rows of stage %s are no structs: give it an Out with fields, which are the columns", in.name)
+			}
 		}
 		p.inputs, p.about.Inputs = append(p.inputs, m), append(p.about.Inputs, m.input())
 	}

@@ -16,7 +16,10 @@ import (
 )
 
 // Main is the main function of a job, called after its flags are defined. Started by a worker it serves it; run by hand
-// it runs the job over the files named, and prints the rows of the result as tsv in key order. One stage, for now.
+// it runs the job over the files named, and prints the rows of the result as tsv in key order.
+//
+// Of several stages each is a job of its own, run one after the other in this order: those after the first read rows of
+// earlier ones, by After, and the rows of the last are the result.
 func Main(stages ...Stage) {
 	if os.Getenv(boundary.Handshake.MagicCookieKey) == boundary.Handshake.MagicCookieValue {
 		serve(flag.CommandLine, os.Args[1:], stages)
@@ -25,18 +28,8 @@ func Main(stages ...Stage) {
 	os.Exit(byHand(flag.CommandLine, os.Args[1:], stages, os.Stdin, os.Stdout, os.Stderr))
 }
 
-// errOneStage refuses what a later version will take.
-var errOneStage = errors.New("jobs.Main takes one stage for now")
-
-func programOf(stages []Stage) (boundary.Program, error) {
-	if len(stages) != 1 {
-		return nil, errOneStage
-	}
-	return stages[0].Program()
-}
-
 // describe parses the flags and compiles the job; what is wrong with either ends up in the description.
-func describe(fs *flag.FlagSet, args []string, stages []Stage) (*pluginv1.DescribeResponse, boundary.Program) {
+func describe(fs *flag.FlagSet, args []string, stages []Stage) (*pluginv1.DescribeResponse, []boundary.Program) {
 	about := &pluginv1.DescribeResponse{Protocol: boundary.Protocol, Sdk: "go/" + sdkVersion(), Flags: flagsOf(fs)}
 	rest, err := parse(fs, args)
 	switch {
@@ -50,13 +43,13 @@ func describe(fs *flag.FlagSet, args []string, stages []Stage) (*pluginv1.Descri
 	if about.Invalid != "" {
 		return about, nil
 	}
-	program, err := programOf(stages)
+	programs, err := programsOf(stages)
 	if err != nil {
 		about.Invalid = located(err, placeOfCall()).Error()
 		return about, nil
 	}
-	about.Stages = []*pluginv1.Stage{program.Describe()}
-	return about, program
+	about.Stages = described(programs)
+	return about, programs
 }
 
 // parse parses flags that may stand before and after other arguments, which it gives back. After -- nothing is a flag.

@@ -23,11 +23,8 @@ import (
 func serve(fs *flag.FlagSet, args []string, stages []Stage) {
 	defer watchParent(profiled())()
 	defer runtime.KeepAlive(pace.Late(ballast(os.Getenv(boundary.MemoryLimit))))
-	about, program := describe(fs, args, stages)
-	server := boundary.NewServer(about)
-	if program != nil {
-		server = boundary.NewServer(about, program)
-	}
+	about, programs := describe(fs, args, stages)
+	server := boundary.NewServer(about, programs...)
 	if os.Getenv(boundary.SegmentsFile) != "" {
 		server.Share(boundary.Inherited)
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/internal/mtls"
+	"github.com/mrctl/mrctl/internal/stages"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/dataset"
 	"github.com/mrctl/mrctl/worker/pluginhost"
@@ -103,11 +104,12 @@ type Agent struct {
 	host  *pluginhost.Host
 	grpc  *grpc.Server
 	// What attempts share: plans read, runs fetched from other workers.
-	plans *dataset.Plans
-	fetch *shuffle.Client
-	vault *shuffle.Vault
-	conns *shuffle.Conns
-	shelf *runs.Shelf // runs held here
+	plans   *dataset.Plans
+	sources dataset.Sources // what maps read, rows of earlier stages included
+	fetch   *shuffle.Client
+	vault   *shuffle.Vault
+	conns   *shuffle.Conns
+	shelf   *runs.Shelf // runs held here
 	// base is the context of attempts; it ends when Run does.
 	base context.Context
 	work sync.WaitGroup // attempts under way
@@ -117,7 +119,7 @@ type Agent struct {
 	attempts map[attemptKey]*attempt          // guarded by mu; under way
 	reports  map[attemptKey]*sessionv1.Report // guarded by mu; ended, not acknowledged
 	held     map[attemptKey]*heldRun          // guarded by mu; finished maps
-	jobs     map[string]*job                  // guarded by mu
+	jobs     map[stageKey]*job                // guarded by mu
 	draining bool                             // guarded by mu
 	changed  chan struct{}                    // capacity 1: there is something to send
 }
@@ -156,10 +158,11 @@ func New(cfg Config) (*Agent, error) {
 	a := &Agent{
 		cfg: cfg, codec: packing, id: ledger.NewIncarnation(), log: cfg.Log.Named("worker"),
 		attempts: map[attemptKey]*attempt{}, reports: map[attemptKey]*sessionv1.Report{},
-		held: map[attemptKey]*heldRun{}, jobs: map[string]*job{}, changed: make(chan struct{}, 1),
+		held: map[attemptKey]*heldRun{}, jobs: map[stageKey]*job{}, changed: make(chan struct{}, 1),
 	}
 	a.host = pluginhost.New(pluginhost.Config{Dir: filepath.Join(cfg.Scratch, "plugins"), Store: cfg.Store, Ready: cfg.Ready, Log: a.log})
 	a.plans = dataset.NewPlans(cfg.Store)
+	a.sources = stages.Sources(cfg.Store, cfg.Resolver)
 	a.conns = shuffle.NewConns(grpc.WithTransportCredentials(cfg.TLS.Client()))
 	a.shelf = runs.NewShelf(openRuns)
 	a.vault = shuffle.NewVault(cfg.Store, a.partitions)

@@ -138,7 +138,7 @@ func (a *Agent) acknowledged(id *sessionv1.AttemptID) {
 func (a *Agent) execute(ctx context.Context, at *attempt) (*sessionv1.Report, string) {
 	var out outcome
 	var mark int64
-	j, err := a.job(ctx, at.id.Job)
+	j, err := a.job(ctx, at.id.Job, int(at.id.Stage))
 	if err == nil {
 		var end func()
 		ctx, end = at.keepTime(ctx, j.spec.AttemptTimeout)

@@ -182,9 +182,9 @@ func (m *mapAttempt) open(ctx context.Context, o dataset.Options) (mapside.Recor
 		if o.Format, err = dataset.FormatFor(o.Format, true); err != nil {
 			return nil, err
 		}
-		return dataset.OpenRows(ctx, m.a.cfg.Resolver, m.split, o, schema.Fields())
+		return dataset.OpenRows(ctx, m.a.sources, m.split, o, schema.Fields())
 	}
-	return dataset.Open(ctx, m.a.cfg.Resolver, m.split, o)
+	return dataset.Open(ctx, m.a.sources, m.split, o)
 }
 
 // startAlone makes sure that the attempt has a living process of its own.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/storage/dataset"
 )
 
@@ -20,11 +21,11 @@ func (a *Agent) yield(order *sessionv1.Yield) {
 
 // extent reads what a map attempt is to read.
 func (a *Agent) extent(ctx context.Context, order *sessionv1.Start) (dataset.Split, error) {
-	e := order.GetExtent()
+	e, plan := order.GetExtent(), ledger.StageID(order.Id.Job, int(order.Id.Stage))
 	if e == nil {
-		return a.plans.Split(ctx, order.Id.Job, int(order.Id.Task))
+		return a.plans.Split(ctx, plan, int(order.Id.Task))
 	}
-	split, err := a.plans.Split(ctx, order.Id.Job, int(e.Task))
+	split, err := a.plans.Split(ctx, plan, int(e.Task))
 	if err != nil {
 		return dataset.Split{}, err
 	}

@@ -16,6 +16,7 @@ import (
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/stages"
 	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/dataset"
@@ -23,9 +24,17 @@ import (
 	"github.com/mrctl/mrctl/worker/pluginhost"
 )
 
-// job is what a worker knows of a job it works for: its spec and plan, read once, and its plugin process.
+// stageKey names a stage of a job.
+type stageKey struct {
+	job   string
+	stage int
+}
+
+// job is what a worker knows of a stage of a job it works for: its spec (see stages.Of) and plan, read once, and its plugin
+// process.
 type job struct {
 	id      string
+	stageNo int // counted from 0
 	spec    spec.Job
 	head    dataset.Head
 	stage   *pluginv1.Stage
@@ -43,22 +52,24 @@ type job struct {
 	over    bool                // guarded by mu; released
 }
 
-// job gives the state of a job, reading it at the first call. A failed read is tried again by the next attempt.
-func (a *Agent) job(ctx context.Context, id string) (*job, error) {
+// job gives the state of a stage of a job, reading it at the first call. A failed read is tried again by the next attempt.
+func (a *Agent) job(ctx context.Context, id string, stage int) (*job, error) {
+	key := stageKey{id, stage}
 	a.mu.Lock()
-	j := a.jobs[id]
+	j := a.jobs[key]
 	mine := j == nil
 	if mine {
-		j = &job{id: id, ready: make(chan struct{}), files: newSideFiles(), scratch: filepath.Join(a.cfg.Scratch, "jobs", id)}
-		a.jobs[id] = j
+		// The scratch of a stage may still be being removed when the next one begins.
+		j = &job{id: id, stageNo: stage, ready: make(chan struct{}), files: newSideFiles(), scratch: filepath.Join(a.cfg.Scratch, "jobs", fmt.Sprintf("%s-%d", id, stage))}
+		a.jobs[key] = j
 	}
 	a.mu.Unlock()
 	if mine {
 		j.err = a.read(ctx, j)
 		if j.err != nil {
 			a.mu.Lock()
-			if a.jobs[id] == j { // else it has been released, and perhaps read again
-				delete(a.jobs, id)
+			if a.jobs[key] == j { // else it has been released, and perhaps read again
+				delete(a.jobs, key)
 			}
 			a.mu.Unlock()
 		}
@@ -77,19 +88,22 @@ func (a *Agent) read(ctx context.Context, j *job) error {
 	if err != nil {
 		return fmt.Errorf("read job: %w", err)
 	}
-	j.spec = rec.Spec.WithDefaults()
-	if j.head, err = a.plans.Head(ctx, j.id); err != nil {
+	if j.spec, err = stages.Of(rec.Spec.WithDefaults(), j.id, j.stageNo); err != nil {
+		return fmt.Errorf("read job: %w", err)
+	}
+	if j.head, err = a.plans.Head(ctx, ledger.StageID(j.id, j.stageNo)); err != nil {
 		return fmt.Errorf("read plan: %w", err)
 	}
 	j.stage = &pluginv1.Stage{}
 	if err := proto.Unmarshal(j.head.Stage, j.stage); err != nil {
 		return errs.E(errs.Corrupt, "read plan", "stage", err)
 	}
-	if j.spec.Output == "" {
-		j.out = prefix.New(a.cfg.Store, ledger.OutputFolder(j.id))
-		return nil
-	}
-	j.out, err = a.cfg.Resolver.Output(j.spec.Output)
+	j.out, err = stages.Output(a.cfg.Store, rec.Spec, j.id, j.stageNo, func() (storage.Store, error) {
+		if j.spec.Output == "" {
+			return prefix.New(a.cfg.Store, ledger.OutputFolder(j.id)), nil
+		}
+		return a.cfg.Resolver.Output(j.spec.Output)
+	})
 	return err
 }
 
@@ -129,8 +143,13 @@ func (a *Agent) plugin(ctx context.Context, j *job) (*pluginhost.Process, error)
 // release forgets a job: its attempts, its plugin, its runs.
 func (a *Agent) release(id string) {
 	a.mu.Lock()
-	j := a.jobs[id]
-	delete(a.jobs, id)
+	var of []*job // one, but where a stage has been released before all of it was read
+	for k, j := range a.jobs {
+		if k.job == id {
+			of = append(of, j)
+			delete(a.jobs, k)
+		}
+	}
 	var ending []*attempt
 	for k, at := range a.attempts {
 		if k.job == id {
@@ -152,14 +171,13 @@ func (a *Agent) release(id string) {
 	}
 	a.mu.Unlock()
 	a.vault.Forget(id)
-	if j == nil {
-		return
+	for _, j := range of {
+		a.work.Go(func() {
+			if err := a.closeJob(j, ending); err != nil {
+				a.log.Warn("scratch left behind", zap.String("job", id), zap.Error(err)) // swept when the worker ends
+			}
+		})
 	}
-	a.work.Go(func() {
-		if err := a.closeJob(j, ending); err != nil {
-			a.log.Warn("scratch left behind", zap.String("job", id), zap.Error(err)) // swept when the worker ends
-		}
-	})
 }
 
 // closeJob ends a job's plugin and removes its scratch, once the attempts that are ending write to it no more.
@@ -184,7 +202,7 @@ func (a *Agent) closeJob(j *job, ending []*attempt) error {
 func (a *Agent) closeJobs() error {
 	a.mu.Lock()
 	left := a.jobs
-	a.jobs = map[string]*job{}
+	a.jobs = map[stageKey]*job{}
 	a.mu.Unlock()
 	var all []error
 	for _, j := range left {

@@ -68,7 +68,7 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 	}
 	var letters *deadLetters
 	if j.spec.MaxBadRecords > 0 {
-		letters = &deadLetters{ctx: ctx, store: a.cfg.Store, key: ledger.BadKey(j.id, int(at.id.Task), int32(at.id.Attempt))}
+		letters = &deadLetters{ctx: ctx, store: a.cfg.Store, key: ledger.BadKey(ledger.StageID(j.id, j.stageNo), int(at.id.Task), int32(at.id.Attempt))}
 		deps.Bad = letters.add
 		defer letters.drop()
 	}
@@ -158,7 +158,7 @@ func (a *Agent) record(ctx context.Context, at *attempt, j *job, s output.Staged
 		return false, err
 	}
 	rec := ledger.TaskRecord{
-		Job: j.id, Phase: ledger.Reduce, Gen: int32(at.id.Gen), Task: int(at.id.Task), Attempt: int32(at.id.Attempt), Worker: a.id,
+		Job: j.id, Stage: j.stageNo, Phase: ledger.Reduce, Gen: int32(at.id.Gen), Task: int(at.id.Task), Attempt: int32(at.id.Attempt), Worker: a.id,
 		Part:  &ledger.Part{Key: s.Key, Token: s.Token, Rows: s.Rows, Bytes: s.Bytes, CRC: s.CRC},
 		Tally: counts, Staged: time.Now().UTC(), Inputs: make(ledger.Inputs, len(res.Inputs)),
 	}

@@ -29,10 +29,10 @@ func (a *Agent) routes(addr string) ([]shuffle.Route, error) {
 	return a.conns.Routes(addr)
 }
 
-// partitions is how many a job has that this worker works for; 0 if it does not.
-func (a *Agent) partitions(id string) int {
+// partitions is how many a stage of a job has that this worker works for; 0 if it does not.
+func (a *Agent) partitions(id string, stage int) int {
 	a.mu.Lock()
-	j := a.jobs[id]
+	j := a.jobs[stageKey{id, stage}]
 	a.mu.Unlock()
 	if j == nil {
 		return 0
@@ -134,7 +134,7 @@ func (a *Agent) handOver(ctx context.Context) {
 		}
 	}
 	for k, h := range a.held {
-		j := a.jobs[k.job]
+		j := a.jobs[stageKey{k.job, int(k.stage)}]
 		if h.stored || h.storing || j == nil || a.reports[k] != nil {
 			continue
 		}

@@ -159,7 +159,7 @@ func (w *world) agent(change ...func(*Config)) *running {
 // process is the plugin's of a job that has been worked for.
 func (a *running) process(job string) *pluginhost.Process {
 	a.mu.Lock()
-	j := a.jobs[job]
+	j := a.jobs[stageKey{job, 0}]
 	a.mu.Unlock()
 	j.mu.Lock()
 	defer j.mu.Unlock()

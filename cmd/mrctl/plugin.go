@@ -116,7 +116,7 @@ func (pl *plugin) check(ctx context.Context, store storage.Store, how pluginhost
 	if len(desc.Stages) == 0 {
 		return nil, errs.New(errs.Invalid, "plugin %s: it has no stage", pl.arg)
 	}
-	pl.name = desc.Stages[0].Name
+	pl.name = desc.Stages[len(desc.Stages)-1].Name // what the result is of
 	return desc, nil
 }
 

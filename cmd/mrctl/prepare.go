@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/jobs/spec"
@@ -67,18 +68,23 @@ func (p *program) describe(ctx context.Context, cl *cluster, o *order) error {
 	if err != nil {
 		return err
 	}
-	if o.job.Keys != "" && !about.Stages[0].GetIdentity() {
+	last := about.Stages[len(about.Stages)-1]
+	given, err := boundary.GivenInputs(about.Stages)
+	if err != nil {
+		return fmt.Errorf("plugin %s: %w", o.plugin.arg, err)
+	}
+	if o.job.Keys != "" && (!about.Stages[0].GetIdentity() || len(about.Stages) > 1) {
 		return fmt.Errorf("plugin %s: %w", o.plugin.arg, spec.ErrKeysOfIdentity)
 	}
 	if o.job.Sorted {
-		if err := spec.CheckSorted(about.Stages[0].GetHasPartition(), about.Stages[0].GetMapOnly()); err != nil {
+		if err := spec.CheckSorted(last.GetHasPartition(), last.GetMapOnly()); err != nil {
 			return fmt.Errorf("plugin %s: --%w", o.plugin.arg, err)
 		}
 	}
-	if err := o.job.CheckSides(about.Stages[0].GetSides()); err != nil {
+	if err := o.job.CheckSides(given.GetSides()); err != nil {
 		return fmt.Errorf("plugin %s: %w", o.plugin.arg, err)
 	}
-	if err := matchInputs(&o.job, about.Stages[0]); err != nil {
+	if err := matchInputs(&o.job, given); err != nil {
 		return fmt.Errorf("plugin %s: %w", o.plugin.arg, err)
 	}
 	if inPlace {
@@ -86,8 +92,17 @@ func (p *program) describe(ctx context.Context, cl *cluster, o *order) error {
 		o.ready.Put(digest, o.plugin.binaries[here], o.plugin.process)
 	}
 	o.job.Name, o.job.Args = o.plugin.name, p.plugin
-	o.job.Stage, err = proto.Marshal(about.Stages[0])
-	return err
+	if o.job.Stage, err = proto.Marshal(about.Stages[0]); err != nil {
+		return err
+	}
+	for _, s := range about.Stages[1:] {
+		b, err := proto.Marshal(s)
+		if err != nil {
+			return err
+		}
+		o.job.Then = append(o.job.Then, b)
+	}
+	return nil
 }
 
 // place stores the plugin for the platforms that need it and puts the job into the inbox.

@@ -69,7 +69,7 @@ func (f *finder) job(id string) bool {
 	f.over[id] = true
 	if !f.old(rec.Ended, f.Limits.History) {
 		f.names(rec)
-		return f.part(rec, Runs, f.Limits.Runs, "runs/") && f.staged(rec) && f.part(rec, Work, f.Limits.Work, "plan/", "t/")
+		return f.part(rec, Runs, f.Limits.Runs, "runs/", ledger.StagePrefix) && f.staged(rec) && f.part(rec, Work, f.Limits.Work, "plan/", "t/")
 	}
 	return f.staged(rec) && f.history(rec, keep.result)
 }

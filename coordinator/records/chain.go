@@ -69,9 +69,8 @@ func (c *Chain) Update(ctx context.Context, change func(*ledger.Job)) error {
 			}
 			return errs.E(errs.Conflict, "update job", c.id, fmt.Errorf("it is %s", was.Phase))
 		}
-		if !was.Phase.May(j.Phase) || j.Gen < was.Gen || was.Phase == ledger.Committing && j.Phase == ledger.Running && j.Gen == was.Gen {
-			return errs.E(errs.Invalid, "update job", c.id,
-				fmt.Errorf("no step from %s, generation %d, to %s, generation %d", was.Phase, was.Gen, j.Phase, j.Gen))
+		if wrong := stepWrong(was, j); wrong != nil {
+			return errs.E(errs.Invalid, "update job", c.id, wrong)
 		}
 		err := c.write(ctx, j)
 		if errors.Is(err, errMoved) {
@@ -176,3 +175,17 @@ func (c *Chain) lock(ctx context.Context) error {
 }
 
 func (c *Chain) unlock() { <-c.writing }
+
+// stepWrong says why a job may not go from one link to the next: a generation goes up only, a winner that proved unusable
+// begins one, and the end of a stage is a commit.
+func stepWrong(was, j ledger.Job) error {
+	next := was.Phase == ledger.Committing && j.Phase == ledger.Planning
+	stage := was.Stage
+	if next {
+		stage++
+	}
+	if !was.Phase.May(j.Phase) || j.Gen < was.Gen || was.Phase == ledger.Committing && j.Phase == ledger.Running && j.Gen == was.Gen || j.Stage != stage {
+		return fmt.Errorf("no step from %s of stage %d, generation %d, to %s of stage %d, generation %d", was.Phase, was.Stage, was.Gen, j.Phase, j.Stage, j.Gen)
+	}
+	return nil
+}

@@ -35,7 +35,7 @@ const (
 	Reduce
 )
 
-// TaskID names a task of a job. Stage is 0 until jobs have several.
+// TaskID names a task of a job, of the stage that the job was admitted with.
 type TaskID struct {
 	Job   JobID
 	Stage int32
@@ -74,6 +74,7 @@ type Event interface{ event() }
 // Admit brings in a job: a new one, or one that a new leader has claimed.
 type Admit struct {
 	Job           JobID
+	Stage         int32 // what belongs to another is ignored
 	Priority      int
 	Maps, Reduces int // tasks; Reduces 0 is a map-only job, whose map attempts write the output
 	MaxAttempts   int

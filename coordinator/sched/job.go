@@ -12,6 +12,7 @@ import (
 // job is a job from Admit to the Release that makes everyone forget it.
 type job struct {
 	id          JobID
+	stage       int32
 	priority    int
 	seq         uint64 // by admission
 	gen         int32
@@ -88,7 +89,7 @@ func (j *job) complete(p Phase) bool { return j.counts[p][taskDone] == len(j.tas
 func (j *job) over() bool { return j.state >= jobStopping }
 
 func (j *job) task(id TaskID) *task {
-	if id.Stage != 0 || id.Phase > Reduce || id.Index < 0 || int(id.Index) >= len(j.tasks[id.Phase]) {
+	if id.Stage != j.stage || id.Phase > Reduce || id.Index < 0 || int(id.Index) >= len(j.tasks[id.Phase]) {
 		return nil
 	}
 	return &j.tasks[id.Phase][id.Index]
@@ -116,7 +117,7 @@ func (s *Scheduler) admit(e Admit) {
 		return
 	}
 	j := &job{
-		id: e.Job, priority: e.Priority, gen: e.Gen, first: e.FirstAttempt, noBackup: e.NoBackup,
+		id: e.Job, stage: e.Stage, priority: e.Priority, gen: e.Gen, first: e.FirstAttempt, noBackup: e.NoBackup,
 		maxAttempts: e.MaxAttempts, seq: s.admitted,
 		strict: e.Strict, uncut: e.Uncut, redone: e.Redone, published: e.Published,
 		live:   bag[*attempt]{at: func(a *attempt) *int { return &a.inJob }},

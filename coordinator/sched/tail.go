@@ -66,7 +66,7 @@ func (s *Scheduler) tail(e Tail) {
 	if j == nil || j.over() {
 		return
 	}
-	t := j.task(TaskID{Job: e.Job, Phase: Map, Index: e.Of})
+	t := j.task(TaskID{Job: e.Job, Stage: j.stage, Phase: Map, Index: e.Of})
 	if t == nil || !t.mayCut() || e.Tasks > j.tails {
 		// Divide allowed it, and since then no output of the task was taken in.
 		panic(fmt.Sprintf("sched: job %s: %d tails of map %d, which may not be cut", j.id, e.Tasks, e.Of))

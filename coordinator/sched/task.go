@@ -35,7 +35,9 @@ type task struct {
 	spare []output
 }
 
-func (t *task) id() TaskID { return TaskID{Job: t.job.id, Phase: t.phase, Index: t.index} }
+func (t *task) id() TaskID {
+	return TaskID{Job: t.job.id, Stage: t.job.stage, Phase: t.phase, Index: t.index}
+}
 
 func (t *task) String() string { return fmt.Sprintf("%v %d of job %s", t.phase, t.index, t.job.id) }
 

@@ -27,7 +27,7 @@ func (b BadRecord) Line() ([]byte, error) {
 	return append(line, '\n'), err
 }
 
-// BadPrefix is where the bad records of a job lie, a file for each attempt of a map that had some.
+// BadPrefix is where the bad records of a stage lie (job is its StageID), a file for each attempt of a map that had some.
 func BadPrefix(job string) string { return jobPrefix + job + "/bad/" }
 
 // BadKey is the file of an attempt.

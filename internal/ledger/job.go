@@ -34,13 +34,15 @@ type Job struct {
 	Crash string `json:"crash,omitempty"`
 
 	Phase        Phase            `json:"phase"`
+	Stage        int              `json:"stage,omitempty"` // under way, counted from 0; the fields down to Reduces are of it
 	Gen          int32            `json:"gen"`             // task records of this generation count, others do not; only grows
 	Maps         int              `json:"maps,omitempty"`  // as planned
 	Tails        []dataset.Tail   `json:"tails,omitempty"` // map tasks that were cut from others since; it only grows
 	Reduces      int              `json:"reduces,omitempty"`
 	Holders      []string         `json:"holders,omitempty"` // workers that hold runs of the job
 	Counters     map[string]int64 `json:"counters,omitempty"`
-	Parts        []Part           `json:"parts,omitempty"` // of the output, once it is done
+	Before       []StageEnd       `json:"before,omitempty"` // the stages that are done
+	Parts        []Part           `json:"parts,omitempty"`  // of the output, once it is done
 	Warnings     []string         `json:"warnings,omitempty"`
 	Redone       int              `json:"redone,omitempty"`    // generations begun because outputs of one map differed
 	Published    bool             `json:"published,omitempty"` // parts of an earlier generation are visible
@@ -62,6 +64,18 @@ type Job struct {
 	spec json.RawMessage
 }
 
+// StageEnd is what is left to say of a stage that is done.
+type StageEnd struct {
+	Maps     int              `json:"maps"`
+	Tails    int              `json:"tails,omitempty"`
+	Reduces  int              `json:"reduces"`
+	Gen      int32            `json:"gen,omitempty"`
+	Counters map[string]int64 `json:"counters,omitempty"`
+	Rows     int64            `json:"rows"`
+	Bytes    int64            `json:"bytes"`
+	Ended    time.Time        `json:"ended,omitzero"`
+}
+
 // Part is a finished piece of output.
 type Part struct {
 	Key   string        `json:"key"`
@@ -78,6 +92,7 @@ func (j Job) Clone() Job {
 	j.Counters = maps.Clone(j.Counters)
 	j.Parts = slices.Clone(j.Parts)
 	j.Warnings = slices.Clone(j.Warnings)
+	j.Before = slices.Clone(j.Before)
 	return j
 }
 

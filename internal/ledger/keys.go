@@ -94,5 +94,22 @@ func SweptKey(id string) string { return jobPrefix + id + "/swept" }
 // PluginKey is a plugin's binary by the sha256 of its bytes, in hex.
 func PluginKey(sha string) string { return PluginPrefix + sha }
 
+// StagePrefix begins the folders of a job that belong to one stage: what comes between two stages, and the plans of those
+// after the first.
+const StagePrefix = "stage-"
+
+// StageID is what the plan of a stage goes by: for the first the job itself.
+func StageID(id string, stage int) string {
+	if stage == 0 {
+		return id
+	}
+	return fmt.Sprintf("%s/%s%d", id, StagePrefix, stage)
+}
+
+// StageFolder is where the rows of a stage lie that later ones read.
+func StageFolder(id string, stage int) string {
+	return fmt.Sprintf("%s%s/%s%d/out", jobPrefix, id, StagePrefix, stage)
+}
+
 // OutputFolder is where the parts of a job lie that names no output of its own.
 func OutputFolder(id string) string { return jobPrefix + id + "/out" }

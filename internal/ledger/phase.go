@@ -18,9 +18,10 @@ const (
 
 // next holds the legal steps of a job; staying in a phase is always one. What has no entry is the end.
 var next = map[Phase][]Phase{
-	Planning:   {Running, Committing, Failed, Cancelled},
-	Running:    {Committing, Failed, Cancelled},
-	Committing: {Done, Failed, Running}, // Running only under a higher generation: a winner proved unusable
+	Planning: {Running, Committing, Failed, Cancelled},
+	Running:  {Committing, Failed, Cancelled},
+	// Running only under a higher generation: a winner proved unusable. Planning only of the next stage.
+	Committing: {Done, Failed, Running, Planning},
 }
 
 // Ended says that a job in this phase will never change again.

@@ -15,6 +15,7 @@ const (
 	DefaultMaxAttempts = 4
 	MaxPartitions      = 100_000
 	MaxSorted          = 10_000 // partitions of a job whose parts are ordered overall
+	MaxStages          = 100
 	// DefaultSplitSize is the bytes of input a map task gets where nothing else is asked. Large tasks make combining
 	// pay; the planner makes them smaller where the input would not fill the slots.
 	DefaultSplitSize = 512 << 20
@@ -43,6 +44,8 @@ type Job struct {
 	// Stage is the plugin.v1.Stage (protobuf) the plugin described with these arguments: the planner relies on it, workers
 	// refuse a plugin that describes itself otherwise.
 	Stage []byte `json:"stage"`
+	// Then are the stages after the first, in order, described likewise.
+	Then [][]byte `json:"then,omitempty"`
 
 	Inputs      []string `json:"inputs"`                 // URIs: absolute paths or s3://bucket/key, globs allowed
 	InputFormat string   `json:"input_format,omitempty"` // see storage/dataset; "": lines, or by name for rows
@@ -122,6 +125,9 @@ func (j Job) Check() error {
 	}
 	if len(j.Stage) == 0 {
 		return bad("stage", "the plugin has not been asked what it is")
+	}
+	if len(j.Then) > MaxStages-1 {
+		return bad("then", "%d stages are more than %d", 1+len(j.Then), MaxStages)
 	}
 	if err := j.checkInputs(); err != nil {
 		return err

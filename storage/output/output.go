@@ -24,11 +24,12 @@ import (
 const (
 	ClaimKey   = "_mrctl"
 	SuccessKey = "_SUCCESS"
-	badPrefix  = "_mrctl-bad/"
+	// BadFolder begins the keys of bad records.
+	BadFolder = "_mrctl-bad/"
 )
 
 // BadName is the key of the records of map task i that were bad, a line of JSON each.
-func BadName(i int) string { return fmt.Sprintf("%smap-%05d.jsonl", badPrefix, i) }
+func BadName(i int) string { return fmt.Sprintf("%smap-%05d.jsonl", BadFolder, i) }
 
 // Staged is a part that has been written and is not visible yet.
 type Staged struct {

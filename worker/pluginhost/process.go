@@ -50,7 +50,11 @@ func (p *Process) Map(ctx context.Context, start *pluginv1.MapStart) (*boundary.
 
 // Reduce opens the stream of a reduce attempt. It ends with ctx, and must be closed.
 func (p *Process) Reduce(ctx context.Context, start *pluginv1.ReduceStart) (*boundary.ReduceStream, error) {
-	stage := p.about.GetStages()[start.GetId().GetStage()]
+	list, n := p.about.GetStages(), start.GetId().GetStage()
+	if n >= uint32(len(list)) {
+		return nil, errs.New(errs.Invalid, "plugin %s has %d stages, none of number %d", p.name, len(list), n)
+	}
+	stage := list[n]
 	return boundary.NewReduce(ctx, p.client, p.shared, stage, start, p.explain)
 }
 

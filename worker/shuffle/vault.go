@@ -25,15 +25,15 @@ const storeLanes = 8
 // worker is. It is safe for concurrent use.
 type Vault struct {
 	store      storage.Store
-	partitions func(job string) int
+	partitions func(job string, stage int) int
 
 	mu      sync.Mutex
 	indexes map[string]map[string]*runs.File // guarded by mu; by job and key: each reduce of a job here wants one section of every run
 }
 
-// NewVault makes a vault over the cluster's store. partitions gives how many a job has; it is asked for jobs that a
+// NewVault makes a vault over the cluster's store. partitions gives how many a stage of a job has; it is asked for jobs that a
 // reduce here works for.
-func NewVault(store storage.Store, partitions func(job string) int) *Vault {
+func NewVault(store storage.Store, partitions func(job string, stage int) int) *Vault {
 	return &Vault{store: store, partitions: partitions, indexes: map[string]map[string]*runs.File{}}
 }
 
@@ -50,7 +50,7 @@ func (v *Vault) Open(ctx context.Context, req *shufflev1.FetchRequest) (Frames, 
 }
 
 // index reads the index of a run, once. Readers that come at the same time may read it twice.
-func (v *Vault) index(ctx context.Context, job, key string, ordered bool) (*runs.File, error) {
+func (v *Vault) index(ctx context.Context, job string, stage int, key string, ordered bool) (*runs.File, error) {
 	v.mu.Lock()
 	file := v.indexes[job][key]
 	v.mu.Unlock()
@@ -66,7 +66,7 @@ func (v *Vault) index(ctx context.Context, job, key string, ordered bool) (*runs
 		file, err = runs.OpenOrdered(key, info.Size, last)
 	} else {
 		var end []byte
-		if end, err = last(min(runs.IndexSize(v.partitions(job)), info.Size)); err == nil {
+		if end, err = last(min(runs.IndexSize(v.partitions(job, stage)), info.Size)); err == nil {
 			file, err = runs.OpenIndex(key, info.Size, end)
 		}
 	}
@@ -156,7 +156,7 @@ func (w *withdrawal) next(msg *frame.Loose, head *shufflev1.FetchResponse) error
 func (w *withdrawal) open(head *shufflev1.FetchResponse) error {
 	run := w.req.GetRuns()[w.run]
 	key := ledger.RunKey(w.req.GetJob(), int(w.req.GetStage()), int(run.GetTask()), int32(run.GetAttempt()))
-	file, err := w.v.index(w.ctx, w.req.GetJob(), key, w.req.GetSpan() != nil)
+	file, err := w.v.index(w.ctx, w.req.GetJob(), int(w.req.GetStage()), key, w.req.GetSpan() != nil)
 	if err != nil {
 		return err
 	}

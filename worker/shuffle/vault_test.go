@@ -74,7 +74,7 @@ func TestFetchFromTheStore(t *testing.T) {
 	w := start(t, ledger.InStore, r, tasks, parts, 8<<10)
 	store := &brittle{Store: mem.New(), r: r}
 	stock(t, store, w)
-	vault := NewVault(store, func(string) int { return parts })
+	vault := NewVault(store, func(string, int) int { return parts })
 	c := NewClient(Config{Worker: "reader", Routes: func(string) ([]Route, error) { return []Route{vault}, nil }, Backoff: 1, Tries: 100})
 	for part := range uint32(parts) {
 		q := request(t, part, 256<<10, w)

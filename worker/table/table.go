@@ -59,17 +59,29 @@ type Columns struct {
 	total int64
 }
 
-// Schema is the columns of a stage whose result is its pairs: those of the key, then those of the value.
+// Schema is the columns of a stage whose result is its pairs: those of the key, then those of the value. Their names are
+// those of the stage's output where it has as many columns of the same types.
 func Schema(stage *pluginv1.Stage) (*arrow.Schema, error) {
 	key, val, err := pairFields(stage)
 	if err != nil {
 		return nil, err
 	}
-	return pairSchema(key, val), nil
+	return pairSchema(stage, key, val)
 }
 
-func pairSchema(key, val []arrow.Field) *arrow.Schema {
-	return arrow.NewSchema(codec.OutputFields(slices.Concat(key, val)), nil)
+func pairSchema(stage *pluginv1.Stage, key, val []arrow.Field) (*arrow.Schema, error) {
+	pairs := codec.OutputFields(slices.Concat(key, val))
+	if len(stage.GetOutputSchema()) == 0 {
+		return arrow.NewSchema(pairs, nil), nil
+	}
+	named, err := Fields(stage.GetOutputSchema())
+	if err != nil {
+		return nil, err
+	}
+	if slices.EqualFunc(named, pairs, func(a, b arrow.Field) bool { return a.Nullable == b.Nullable && arrow.TypeEqual(a.Type, b.Type) }) {
+		pairs = named
+	}
+	return arrow.NewSchema(pairs, nil), nil
 }
 
 func pairFields(stage *pluginv1.Stage) (key, val []arrow.Field, err error) {
@@ -87,7 +99,10 @@ func NewColumns(stage *pluginv1.Stage, part PartWriter, limit int) (*Columns, er
 	if err != nil {
 		return nil, err
 	}
-	c := &Columns{part: part, limit: limit, schema: pairSchema(key, val)}
+	c := &Columns{part: part, limit: limit}
+	if c.schema, err = pairSchema(stage, key, val); err != nil {
+		return nil, err
+	}
 	if c.key, err = builder(key); err != nil {
 		return nil, err
 	}
