@@ -110,7 +110,8 @@ func (l *leader) status(j *job) *controlv1.JobStatus {
 		return st
 	}
 	st.AttemptsFailed, st.AttemptsLost, st.TasksKept = uint64(view.AttemptsFailed), uint64(view.AttemptsLost), uint64(view.Kept)
-	m, r := stageStatus("map", view.Map), stageStatus("reduce", view.Reduce)
+	stage := int(j.stage())
+	m, r := stageStatus(ledger.StepName(stage, ledger.Map), view.Map), stageStatus(ledger.StepName(stage, ledger.Reduce), view.Reduce)
 	m.Bytes = uint64(j.head.Bytes)
 	for _, n := range j.done {
 		m.BytesDone += n
@@ -132,7 +133,7 @@ func (l *leader) status(j *job) *controlv1.JobStatus {
 		}
 	}
 	m.BytesDone = min(m.BytesDone, m.Bytes)
-	st.Stages = []*controlv1.StageStatus{m, r}
+	st.Stages = append(st.Stages[:len(st.Stages)-2], m, r) // in the place of what the record says of them
 	return st
 }
 

@@ -20,15 +20,8 @@ func recordStatus(r ledger.Job) *controlv1.JobStatus {
 	for _, p := range r.Parts {
 		st.Parts = append(st.Parts, &controlv1.Part{Key: p.Key, Rows: uint64(p.Rows), Bytes: uint64(p.Bytes)})
 	}
-	for name, n := range map[string]int{"map": r.MapTasks(), "reduce": r.Reduces} {
-		s := &controlv1.StageStatus{Name: name, Tasks: uint32(n)}
-		if r.Phase == ledger.Done {
-			s.Done = s.Tasks
-		}
-		st.Stages = append(st.Stages, s)
-	}
-	if st.Stages[0].Name != "map" {
-		st.Stages[0], st.Stages[1] = st.Stages[1], st.Stages[0]
+	for _, s := range r.Steps() {
+		st.Stages = append(st.Stages, &controlv1.StageStatus{Name: s.Name, Tasks: uint32(s.Tasks), Done: uint32(s.Done)})
 	}
 	if b, err := json.Marshal(r.Spec); err == nil {
 		st.Spec = b

@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strconv"
 	"strings"
@@ -28,6 +29,9 @@ func TestSortByKeepsTheLaws(t *testing.T) {
 		SortBy: jobs.Ascending(func(_ string, s seen) seen { return s }),
 		Map: func(_ context.Context, line string, emit func(string, seen)) error {
 			f := strings.Fields(line)
+			if len(f) != 3 {
+				return jobs.BadRecord(errors.New("no visit"))
+			}
 			at, err := strconv.ParseInt(f[1], 10, 64)
 			if err != nil {
 				return jobs.BadRecord(err)

@@ -122,20 +122,34 @@ func (l *logPrinter) print(task string, text []byte) error {
 // task names a task or, where attempt is not -1, an attempt of one. An empty phase is all tasks.
 type task struct {
 	phase   ledger.TaskPhase
+	stage   int // counted from 0
 	index   int
 	attempt int
 }
 
-func (t task) String() string { return fmt.Sprintf("%s/%d.%d", t.phase, t.index, t.attempt) }
+func (t task) String() string {
+	name := fmt.Sprintf("%s/%d.%d", t.phase, t.index, t.attempt)
+	if t.stage > 0 {
+		name = fmt.Sprintf("%d:%s", t.stage+1, name)
+	}
+	return name
+}
 
 func (t task) holds(at task) bool {
-	return t.phase == "" || t.phase == at.phase && t.index == at.index && (t.attempt < 0 || t.attempt == at.attempt)
+	return t.phase == "" || t.phase == at.phase && t.stage == at.stage && t.index == at.index && (t.attempt < 0 || t.attempt == at.attempt)
 }
 
 func parseTask(s string) (task, error) {
 	t := task{attempt: -1}
 	if s == "" {
 		return t, nil
+	}
+	if n, rest, has := strings.Cut(s, ":"); has {
+		if _, err := fmt.Sscanf(n, "%d", &t.stage); err != nil || t.stage < 1 {
+			return t, errs.New(errs.Invalid, "task %q: in the second stage of a job it is like 2:map/17", s)
+		}
+		t.stage--
+		s = rest
 	}
 	phase, number, _ := strings.Cut(s, "/")
 	index, attempt, one := strings.Cut(number, ".")
@@ -161,6 +175,9 @@ func taskOfLog(id, key string) (task, bool) {
 		return task{}, false
 	}
 	t := task{phase: ledger.TaskPhase(parts[1])}
+	if _, err := fmt.Sscanf(parts[0], "%d", &t.stage); err != nil {
+		return task{}, false
+	}
 	_, err := fmt.Sscanf(parts[2], "%d.%d", &t.index, &t.attempt)
 	return t, err == nil
 }

@@ -23,17 +23,10 @@ func statusOf(j ledger.Job) *controlv1.JobStatus {
 	for _, p := range j.Parts {
 		s.Parts = append(s.Parts, &controlv1.Part{Key: p.Key, Rows: uint64(p.Rows), Bytes: uint64(p.Bytes)})
 	}
-	for name, tasks := range map[string]int{"map": j.MapTasks(), "reduce": j.Reduces} {
-		if tasks > 0 {
-			st := &controlv1.StageStatus{Name: name, Tasks: uint32(tasks)}
-			if j.Phase == ledger.Done {
-				st.Done = st.Tasks
-			}
-			s.Stages = append(s.Stages, st)
+	for _, step := range j.Steps() {
+		if step.Tasks > 0 {
+			s.Stages = append(s.Stages, &controlv1.StageStatus{Name: step.Name, Tasks: uint32(step.Tasks), Done: uint32(step.Done)})
 		}
-	}
-	if len(s.Stages) == 2 && s.Stages[0].Name != "map" {
-		s.Stages[0], s.Stages[1] = s.Stages[1], s.Stages[0]
 	}
 	return s
 }

@@ -39,12 +39,16 @@ func phaseCell(s *controlv1.JobStatus) string {
 }
 
 func stageCell(s *controlv1.JobStatus, name string) string {
+	var done, tasks uint32 // of all stages of the job
 	for _, st := range s.Stages {
-		if st.Name == name {
-			return fmt.Sprintf("%d/%d", st.Done, st.Tasks)
+		if st.Name == name || strings.HasSuffix(st.Name, ":"+name) {
+			done, tasks = done+st.Done, tasks+st.Tasks
 		}
 	}
-	return "-"
+	if tasks == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d/%d", done, tasks)
 }
 
 // tookCell is how long a job took, or has taken until now.

@@ -51,17 +51,24 @@ func logPrefix(job, of string) (prefix string, exact bool, err error) {
 	if of == "" {
 		return jobPrefix + job + "/logs/", false, nil
 	}
+	stage := 1
+	if n, rest, has := strings.Cut(of, ":"); has {
+		if stage, err = strconv.Atoi(n); err != nil || stage < 1 {
+			return "", false, errs.New(errs.Invalid, "%q is not a task: in the second stage of a job they are called 2:map/0", of)
+		}
+		of = rest
+	}
 	phase, rest, _ := strings.Cut(of, "/")
 	number, attempt, hasAttempt := strings.Cut(rest, ".")
 	task, err := strconv.ParseUint(number, 10, 31)
 	if err != nil || phase != string(Map) && phase != string(Reduce) {
 		return "", false, errs.New(errs.Invalid, "%q is not a task: they are called map/0, reduce/3, or map/0.1 for one attempt", of)
 	}
-	key := fmt.Sprintf("%s%s/logs/0-%s-%08d.", jobPrefix, job, phase, task)
+	key := fmt.Sprintf("%s%s/logs/%d-%s-%08d.", jobPrefix, job, stage-1, phase, task)
 	return key + attempt, hasAttempt, nil
 }
 
-// logName turns jobs/<id>/logs/0-map-00000017.2 into map/17.2.
+// logName turns jobs/<id>/logs/0-map-00000017.2 into map/17.2, and that of a second stage into 2:map/17.2.
 func logName(key string) (string, bool) {
 	_, file, ok := strings.Cut(key, "/logs/")
 	parts := strings.SplitN(file, "-", 3)
@@ -70,5 +77,10 @@ func logName(key string) (string, bool) {
 	}
 	number, attempt, ok := strings.Cut(parts[2], ".")
 	n, err := strconv.Atoi(number)
-	return fmt.Sprintf("%s/%d.%s", parts[1], n, attempt), ok && err == nil
+	stage, stageErr := strconv.Atoi(parts[0])
+	name := fmt.Sprintf("%s/%d.%s", parts[1], n, attempt)
+	if stage > 0 {
+		name = fmt.Sprintf("%d:%s", stage+1, name)
+	}
+	return name, ok && err == nil && stageErr == nil
 }
