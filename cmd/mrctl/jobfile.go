@@ -30,7 +30,7 @@ func jobFileFlags() []cli.Flag {
 var sizeFlags = []string{"split-size", "max-record", "memory"}
 
 // pathFlags name files.
-var pathFlags = []string{"output", "file", "side"}
+var pathFlags = []string{"output", "file", "side", "inputs-from"}
 
 // jobFileFields are the flags of a verb that a job file may set.
 func jobFileFields(flags []cli.Flag) (fields []jobfile.Field) {
