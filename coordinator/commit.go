@@ -56,11 +56,18 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 		return err
 	}
 	err := j.update(ctx, func(r *ledger.Job) {
+		if r.Stage != rec.Stage { // the stage has ended, by an update of ours that nobody heard of
+			return
+		}
 		r.Phase = ledger.Committing
 		recordCounters(r, maps, whole)
 	})
 	if err != nil {
 		return err
+	}
+	if now := j.chain.Job(); now.Stage != rec.Stage {
+		l.post(func() { l.beginStage(j, now.Before[rec.Stage]) })
+		return nil
 	}
 	out, err := l.partStore(rec)
 	if err != nil {
@@ -92,7 +99,7 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 		return refused(err)
 	}
 	if rec.Stage+1 < stages.Count(rec.Spec) {
-		return l.nextStage(ctx, j, counters, parts)
+		return l.nextStage(ctx, j, rec.Stage, counters, parts)
 	}
 	if err := l.publishBadBefore(ctx, rec, out); err != nil {
 		return err

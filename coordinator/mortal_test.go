@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/storage"
 )
@@ -20,11 +21,12 @@ const (
 	diesAfter         // it takes effect, and nobody hears of it
 	freezes           // it is on its way; it reaches the store when the process wakes
 	fails             // the handling panics at it, in the goroutine that writes
+	unsure            // it takes effect and nobody hears of it, nor of what is read next; the process lives
 	manners    = int(fails)
 )
 
 func (m manner) String() string {
-	return [...]string{"lives", "dies before", "dies after", "freezes at", "panics at"}[m]
+	return [...]string{"lives", "dies before", "dies after", "freezes at", "panics at", "is not told of"}[m]
 }
 
 // fate is what befalls a process at its n-th write of a record, counted from 1. Writes of the lease are not counted:
@@ -44,6 +46,7 @@ type mortal struct {
 	fate    *fate    // guarded by mu
 	writes  []string // what was written, in order; guarded by mu
 	stopped bool     // guarded by mu
+	deaf    bool     // the next read fails; guarded by mu
 	struck  string   // the write at which it stopped; guarded by mu
 	late    error    // what became of the write that froze; guarded by mu
 }
@@ -92,7 +95,8 @@ func (m *mortal) write(ctx context.Context, what string, do func(context.Context
 	m.writes = append(m.writes, what)
 	now := len(m.writes) == m.fate.write && m.fate.how != lives
 	if now {
-		m.stopped = m.fate.how != fails
+		m.stopped = m.fate.how != fails && m.fate.how != unsure
+		m.deaf = m.fate.how == unsure
 		m.struck = what
 	}
 	how := m.fate.how
@@ -110,11 +114,24 @@ func (m *mortal) write(ctx context.Context, what string, do func(context.Context
 		m.late = err
 		m.mu.Unlock()
 		return err
+	case unsure:
+		if err := do(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+		return storage.ErrUnknown
 	case fails:
 		panic("at the write of " + what)
 	}
 	m.die()
 	return m.alive(ctx)
+}
+
+// misses reports whether a read fails.
+func (m *mortal) misses() (deaf bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	deaf, m.deaf = m.deaf, false
+	return deaf
 }
 
 // view is a store as the process sees it. name tells its keys from those of other stores.
@@ -136,6 +153,9 @@ func counted(key string) bool {
 func (s mortalStore) Get(ctx context.Context, key string) ([]byte, storage.Info, error) {
 	if err := s.m.alive(ctx); err != nil {
 		return nil, storage.Info{}, err
+	}
+	if s.m.misses() {
+		return nil, storage.Info{}, errs.New(errs.Unavailable, "the reply to a read is lost")
 	}
 	return s.Store.Get(ctx, key)
 }

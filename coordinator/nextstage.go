@@ -25,8 +25,7 @@ import (
 // and what workers report or bring along of another is dropped: they forget the job at the end of each stage.
 
 // nextStage ends a stage whose parts are visible and begins the next one. Any leader may repeat it.
-func (l *leader) nextStage(ctx context.Context, j *job, counters map[string]int64, parts []ledger.Part) error {
-	from := j.chain.Job().Stage
+func (l *leader) nextStage(ctx context.Context, j *job, from int, counters map[string]int64, parts []ledger.Part) error {
 	end := ledger.StageEnd{Counters: counters, Ended: time.Now().UTC()}
 	for _, p := range parts {
 		end.Rows, end.Bytes = end.Rows+p.Rows, end.Bytes+p.Bytes

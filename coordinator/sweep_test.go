@@ -101,6 +101,20 @@ func TestPanicAtEveryWrite(t *testing.T) {
 	t.Logf("%d runs", total.runs)
 }
 
+// TestReplyLostAtEveryWrite: a write takes effect, and what tells so is lost, as is the answer to the question that follows.
+// The leader tries its step again on a record that has moved on, and must do nothing twice.
+func TestReplyLostAtEveryWrite(t *testing.T) {
+	total := sweep{kinds: map[string]bool{}}
+	for _, x := range tales {
+		for n := 1; x.one(t, &total, fate{n, unsure}) != "" && !t.Failed(); n++ {
+			if total.led != 1 {
+				t.Fatalf("%s: after write %d, whose reply was lost, %d leaders wrote", x.name, n, total.led)
+			}
+		}
+	}
+	t.Logf("%d runs", total.runs)
+}
+
 // TestTwoLeadersStopAtEveryWrite: the same for each pair of writes of two leaders, one after the other. It takes minutes;
 // `make sweep` runs it whole, everybody else a diagonal.
 func TestTwoLeadersStopAtEveryWrite(t *testing.T) {
