@@ -1,7 +1,7 @@
 # Everything that is done with this tree. `make help` lists it.
 #
 # Tools and test servers are built from pinned versions into a cache outside the tree, once; each says beforehand how
-# long that takes. Nothing else is downloaded but Go modules.
+# long that takes. Nothing else is downloaded but Go modules, and for the Python SDK its packages.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -25,6 +25,7 @@ GEN_GRPC    := $(MRCTL_TOOLS)/protoc-gen-go-grpc-v1.6.2/protoc-gen-go-grpc
 GOTESTSUM   := $(MRCTL_TOOLS)/gotestsum-v1.13.0/gotestsum
 VERSITYGW   := $(MRCTL_TOOLS)/versitygw-v1.8.0/versitygw
 MINIO       := $(MRCTL_TOOLS)/minio/minio
+PYENV       := $(MRCTL_TOOLS)/python
 
 VERSITYGW_PKG := github.com/versity/versitygw/cmd/versitygw@v1.8.0
 MINIO_PKG     := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
@@ -32,7 +33,7 @@ MINIO_PKG     := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 # gotestsum repeats the failures at the end; without it go test says the same, once.
 TEST = $(if $(wildcard $(GOTESTSUM)),$(GOTESTSUM) --format standard-quiet --,$(GO) test)
 
-.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim sweep chaos torture metamorphic bounds stragglers bench bench-check bench-baseline bench-memory bench-duckdb tools clean help
+.PHONY: build test lint fmt proto proto-check demo cluster-demo test-minio sim sweep chaos torture metamorphic bounds stragglers bench bench-check bench-baseline bench-memory bench-duckdb tools clean help python-venv python-test python-proto
 
 build: ## bin/mrctl, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mrctl ./cmd/mrctl
@@ -109,6 +110,24 @@ bench-duckdb: ## installs DuckDB through npm, as one more rival for make bench
 	npm install --no-fund --no-audit --prefix $(MRCTL_TOOLS)/duckdb-$(DUCKDB_NPM) @duckdb/node-api@$(DUCKDB_NPM)
 
 tools: $(GOLANGCI) $(BUF) $(GEN_GO) $(GEN_GRPC) $(GOTESTSUM) $(VERSITYGW) $(MINIO) ## builds all tools and test servers
+
+$(PYENV)/made: python/requirements.txt
+	@echo 'making a virtual environment for the Python SDK: half a minute, 240 MB'
+	python3 -m venv $(PYENV)
+	$(PYENV)/bin/python -m pip install -q -r $<
+	touch $@
+
+python-venv: $(PYENV)/made ## a virtual environment with what the Python SDK needs (Python 3.11)
+
+PYPROTO = cd api/plugin/v1 && $(PYENV)/bin/python -m grpc_tools.protoc -I . --python_out=$(1) --pyi_out=$(1) plugin.proto
+
+python-proto: $(PYENV)/made ## generates the Python SDK's messages
+	$(call PYPROTO,$(CURDIR)/python/mrctl/_wire)
+
+python-test: build $(PYENV)/made ## the Python SDK's tests, through mrctl run, a cluster and mrctl plugin check
+	@tmp=$$(mktemp -d) && trap 'rm -r '$$tmp EXIT && ($(call PYPROTO,$$tmp)) && for f in plugin_pb2.py plugin_pb2.pyi; do \
+		diff -q $$tmp/$$f python/mrctl/_wire/$$f || { echo 'the Python messages are not up to date: make python-proto'; exit 1; }; done
+	cd python && MRCTL=$(CURDIR)/bin/mrctl PYTHONDONTWRITEBYTECODE=1 $(PYENV)/bin/python -m pytest -q -p no:cacheprovider
 
 clean: ## removes what was built here; the tools stay
 	rm -rf bin
