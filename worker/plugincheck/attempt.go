@@ -72,7 +72,7 @@ func (s *stage) mapAttempt(ctx context.Context, how wire, input uint32, in []*ro
 	records := 0
 	sent := make(chan error, 1)
 	go func() { sent <- feed(ctx, stream, in) }()
-	defer func() { <-sent }() // after cancel, at the latest
+	defer func() { _ = <-sent }() // after Close, at the latest; why sending ended, Recv tells
 	defer stream.Close()
 	for {
 		b, err := stream.Recv()

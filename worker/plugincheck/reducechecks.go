@@ -151,7 +151,7 @@ func (r *reduceChecks) attempt(ctx context.Context, how wire, pairs []pair, some
 	}
 	sent := make(chan error, 1)
 	go func() { sent <- feedGroups(ctx, stream, pairs, some) }()
-	defer func() { <-sent }()
+	defer func() { _ = <-sent }() // as with maps
 	defer stream.Close()
 	for {
 		rec, err := stream.Recv()
