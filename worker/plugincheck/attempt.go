@@ -70,9 +70,12 @@ func (s *stage) mapAttempt(ctx context.Context, how wire, input uint32, in []*ro
 		return m, s.overdue(ctx, err)
 	}
 	records := 0
-	sent := make(chan error, 1)
-	go func() { sent <- feed(ctx, stream, in) }()
-	defer func() { _ = <-sent }() // after Close, at the latest; why sending ended, Recv tells
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		_ = feed(ctx, stream, in) // why sending ended, Recv tells
+	}()
+	defer func() { <-sent }() // after Close, at the latest
 	defer stream.Close()
 	for {
 		b, err := stream.Recv()

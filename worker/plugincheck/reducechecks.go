@@ -149,9 +149,12 @@ func (r *reduceChecks) attempt(ctx context.Context, how wire, pairs []pair, some
 	if err != nil {
 		return out, r.overdue(ctx, err)
 	}
-	sent := make(chan error, 1)
-	go func() { sent <- feedGroups(ctx, stream, pairs, some) }()
-	defer func() { _ = <-sent }() // as with maps
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		_ = feedGroups(ctx, stream, pairs, some) // why sending ended, Recv tells
+	}()
+	defer func() { <-sent }() // after Close, at the latest
 	defer stream.Close()
 	for {
 		rec, err := stream.Recv()
