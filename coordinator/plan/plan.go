@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/jobs/spec"
@@ -48,42 +46,20 @@ func Build(ctx context.Context, store storage.Store, src dataset.Sources, jobID 
 	if err == nil || !errs.Is(err, errs.NotFound) {
 		return head, err
 	}
-	job = job.WithDefaults()
-	if job.Keys != "" && h.Stage != nil && !h.Stage.GetIdentity() {
-		return Head{}, spec.ErrKeysOfIdentity
+	d, err := Draw(ctx, src, job, h)
+	if err != nil {
+		return Head{}, err
 	}
-	if job.Sorted {
-		if err := spec.CheckSorted(h.Stage.GetHasPartition(), h.Stage.GetMapOnly()); err != nil {
+	pw := dataset.NewPlanWriter(store, jobID)
+	for s, err := range d.Splits() {
+		if err == nil {
+			err = pw.Add(ctx, s)
+		}
+		if err != nil {
 			return Head{}, err
 		}
 	}
-	w := &warnings{}
-	sides, err := resolveSides(ctx, src, job, h)
-	if err != nil {
-		return Head{}, err
-	}
-	inputs, objects, total, err := resolve(ctx, src, job, h, w)
-	if err != nil {
-		return Head{}, err
-	}
-	head = Head{Sides: sides, Objects: objects, SplitSize: splitSize(job, total, h), Partitions: partitions(job, total, h.Slots)}
-	if h.Stage != nil {
-		if head.Stage, err = proto.Marshal(h.Stage); err != nil {
-			return Head{}, errs.E(errs.Invalid, "plan", "stage", err)
-		}
-	}
-	for _, in := range inputs {
-		probe := dataset.PlanOptions{Format: in.format, Decompress: job.Decompress, SplitSize: head.SplitSize}
-		if err := dataset.Probe(ctx, src, in.objects, probe); err != nil {
-			return Head{}, err
-		}
-	}
-	pw, err := write(ctx, store, jobID, job, inputs, head.SplitSize, w)
-	if err != nil {
-		return Head{}, err
-	}
-	head.Warnings = w.list()
-	return pw.Finish(ctx, head)
+	return pw.Finish(ctx, d.Head)
 }
 
 // maxRecord is the largest record a worker will take, in bytes, as spec.Job.MaxRecord says.
@@ -143,33 +119,6 @@ func partitions(job spec.Job, total int64, slots int) int {
 	}
 	bySize := (total + partitionSize - 1) / partitionSize
 	return int(min(max(1, bySize), int64(2*max(1, slots)), spec.MaxPartitions))
-}
-
-// write writes the splits. They are counted first, so that a plan which is refused leaves nothing in the store.
-func write(ctx context.Context, store storage.Store, jobID string, job spec.Job, inputs []source, size int64, w *warnings) (*dataset.PlanWriter, error) {
-	n := 0
-	for _, err := range splits(inputs, job, size, w.add) {
-		if err != nil {
-			return nil, err
-		}
-		if n++; n > MaxMaps {
-			return nil, errs.E(errs.Invalid, "job spec", "split_size",
-				fmt.Errorf("%d bytes make more than %d map tasks of this input", size, MaxMaps))
-		}
-	}
-	pw := dataset.NewPlanWriter(store, jobID)
-	if n == 0 {
-		return pw, pw.Add(ctx, dataset.Split{})
-	}
-	for s, err := range splits(inputs, job, size, nil) {
-		if err == nil {
-			err = pw.Add(ctx, s)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return pw, nil
 }
 
 // warnings collects what the user should know, up to a bound.
