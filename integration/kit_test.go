@@ -275,3 +275,20 @@ func checkSummary(t *testing.T, rows []string, all []visit) {
 		}
 	}
 }
+
+// TestExampleJoin runs the example that joins users and events.
+func TestExampleJoin(t *testing.T) {
+	ctx := deadline(t, 2*time.Minute)
+	dir := t.TempDir()
+	users, events := filepath.Join(dir, "users.csv"), filepath.Join(dir, "events.jsonl")
+	for name, text := range map[string]string{users: "id,name,country\n1,Ann,NO\n2,Bob,PT\n",
+		events: "{\"user\":1,\"what\":\"login\"}\n{\"user\":3,\"what\":\"login\"}\n{\"user\":1,\"what\":\"buy\"}\n{\"user\":2,\"what\":\"login\"}\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := mrctl(t, ctx, "run", "../examples/usersevents", "--input", "users="+users, "--input", "events="+events, "--quiet")
+	if want := "1\tAnn\tNO\tlogin\n1\tAnn\tNO\tbuy\n2\tBob\tPT\tlogin\n3\t\t\tlogin\n"; r.Code != 0 || r.Out != want {
+		t.Errorf("exit %d\n%s\nwant\n%s\n%s", r.Code, r.Out, want, r.Err)
+	}
+}
