@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/storage"
@@ -115,6 +116,9 @@ func (pl *plugin) check(ctx context.Context, store storage.Store, how pluginhost
 	}
 	if len(desc.Stages) == 0 {
 		return nil, errs.New(errs.Invalid, "plugin %s: it has no stage", pl.arg)
+	}
+	if err := boundary.CheckStages(desc.Stages); err != nil {
+		return nil, fmt.Errorf("plugin %s: %w", pl.arg, err)
 	}
 	pl.name = desc.Stages[len(desc.Stages)-1].Name // what the result is of
 	return desc, nil

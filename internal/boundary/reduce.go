@@ -168,6 +168,9 @@ func (s *ReduceStream) recv() (arrow.RecordBatch, error) {
 				return nil, blame(err)
 			}
 		case *pluginv1.ReduceResponse_Batch:
+			if n := k.Batch.GetOutput(); n != 0 {
+				return nil, blame(errs.New(errs.Corrupt, "rows of output %d, and the stage has one output", n))
+			}
 			msg, err := s.message(k.Batch, m.GetBody())
 			if err != nil {
 				return nil, blame(err)

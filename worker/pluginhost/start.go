@@ -65,7 +65,10 @@ func (h *Host) Start(ctx context.Context, s Spec) (*Process, error) {
 	case len(p.about.GetStages()) == 0:
 		err = errs.E(errs.Invalid, "plugin", p.name, errors.New("it describes no stage"))
 	default:
-		return p, nil
+		if err = boundary.CheckStages(p.about.GetStages()); err == nil {
+			return p, nil
+		}
+		err = errs.E(errs.Invalid, "plugin", p.name, err)
 	}
 	return nil, errors.Join(err, p.Close())
 }

@@ -346,10 +346,10 @@ type Stage struct {
 	Identity bool `protobuf:"varint,12,opt,name=identity,proto3" json:"identity,omitempty"`
 	// The inputs by name. None: there is one, without a name, as input_schema, input_kind and raw_lines say.
 	Inputs []*Input `protobuf:"bytes,13,rep,name=inputs,proto3" json:"inputs,omitempty"`
-	// There is nothing to group: the values of the pairs that Map gives, whose keys are empty, are rows of output_schema, in
+	// Not done yet: a plugin that says so is refused. There is nothing to group: the values of the pairs that Map gives, whose keys are empty, are rows of output_schema, in
 	// the order of the input.
 	MapOnly bool `protobuf:"varint,14,opt,name=map_only,json=mapOnly,proto3" json:"map_only,omitempty"`
-	// Further outputs besides the one of output_schema. Their rows come from Reduce, or from Map where map_only.
+	// Not done yet: a plugin that says so is refused. Further outputs besides the one of output_schema. Their rows come from Reduce, or from Map where map_only.
 	Outputs []*Output `protobuf:"bytes,15,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	// Names of files that every attempt is to find on its own disk, see Side.
 	Sides         []string `protobuf:"bytes,16,rep,name=sides,proto3" json:"sides,omitempty"`
