@@ -316,6 +316,9 @@ func (t *Table) Drain(emit func(key []byte, v int64) error) error {
 	}
 	t.over, t.overB = nil, 0
 	t.arena, t.used, t.full = t.arena[:0], 0, false
+	if cap(t.arena) > t.limit/8 {
+		t.arena = nil // kept, it would be what crowds the table from the next long key on
+	}
 	return err
 }
 

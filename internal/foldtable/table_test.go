@@ -160,3 +160,23 @@ func BenchmarkAdd(b *testing.B) {
 		}
 	})
 }
+
+// TestLongKeysDoNotCrowd: a table that long keys have filled and that was emptied takes many again before it is full. Emptying
+// costs as much as the table has slots, so one that was full at each key would be as slow as it is large.
+func TestLongKeysDoNotCrowd(t *testing.T) {
+	const limit, keys, size = 4 << 20, 200_000, 64
+	tab := New(limit)
+	defer tab.Close()
+	drains := 0
+	for i := range keys {
+		if tab.Add(fmt.Sprintf("%0*d", size, i), 1) && !tab.Grow() {
+			drains++
+			if err := tab.Drain(func([]byte, int64) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if most := 16 * keys * size / limit; drains == 0 || drains > most {
+		t.Errorf("emptied %d times for %d keys of %d bytes with %d, want at most %d", drains, keys, size, limit, most)
+	}
+}
