@@ -59,8 +59,10 @@ func (l *leader) plan(ctx context.Context, j *job) error {
 		return err
 	}
 	err = j.update(ctx, func(r *ledger.Job) {
+		if r.Phase == ledger.Planning { // else this is said again
+			r.Warnings = append(slices.Clone(r.Warnings), head.Warnings...)
+		}
 		r.Phase, r.Maps, r.Reduces = ledger.Running, head.Maps, head.Partitions
-		r.Warnings = append(slices.Clone(r.Warnings), head.Warnings...)
 		if r.Started.IsZero() {
 			r.Started = time.Now().UTC()
 		}

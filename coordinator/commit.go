@@ -88,6 +88,12 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 	if err := l.publishBad(ctx, rec, winners, out); err != nil {
 		return err
 	}
+	last := rec.Stage+1 == stages.Count(rec.Spec)
+	if last {
+		if err := l.publishBadBefore(ctx, rec, out); err != nil {
+			return err
+		}
+	}
 	manifest := output.Manifest{Job: rec.ID, Name: rec.Spec.Name}
 	var parts []ledger.Part
 	for i, w := range winners {
@@ -98,11 +104,8 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 	if err := output.Succeed(ctx, out, manifest); err != nil {
 		return refused(err)
 	}
-	if rec.Stage+1 < stages.Count(rec.Spec) {
-		return l.nextStage(ctx, j, rec.Stage, counters, parts)
-	}
-	if err := l.publishBadBefore(ctx, rec, out); err != nil {
-		return err
+	if !last {
+		return l.nextStage(ctx, j, rec.Stage, counters, parts, view)
 	}
 	l.saveHistory(ctx, j)
 	err = j.update(ctx, func(r *ledger.Job) {
@@ -153,9 +156,9 @@ func (j *job) result() ([]ledger.TaskRecord, map[string]int64) {
 	return winners, counters
 }
 
-// keepView puts into a job's last record what the scheduler will have forgotten.
+// keepView adds to a job's record, at the end of a stage, what the scheduler will have forgotten of it.
 func keepView(r *ledger.Job, v sched.JobView) {
-	r.AttemptsFailed, r.AttemptsLost, r.TasksKept = v.AttemptsFailed, v.AttemptsLost, v.Kept
+	r.AttemptsFailed, r.AttemptsLost, r.TasksKept = r.AttemptsFailed+v.AttemptsFailed, r.AttemptsLost+v.AttemptsLost, r.TasksKept+v.Kept
 }
 
 // conclude makes a failure or a cancellation durable, then gives up what was staged.

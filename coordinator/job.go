@@ -109,7 +109,9 @@ func (l *leader) status(j *job) *controlv1.JobStatus {
 	if !ok {
 		return st
 	}
-	st.AttemptsFailed, st.AttemptsLost, st.TasksKept = uint64(view.AttemptsFailed), uint64(view.AttemptsLost), uint64(view.Kept)
+	if st.Phase < controlv1.JobStatus_PHASE_DONE { // else the record has them
+		st.AttemptsFailed, st.AttemptsLost, st.TasksKept = st.AttemptsFailed+uint64(view.AttemptsFailed), st.AttemptsLost+uint64(view.AttemptsLost), st.TasksKept+uint64(view.Kept)
+	}
 	stage := int(j.stage())
 	m, r := stageStatus(ledger.StepName(stage, ledger.Map), view.Map), stageStatus(ledger.StepName(stage, ledger.Reduce), view.Reduce)
 	m.Bytes = uint64(j.head.Bytes)

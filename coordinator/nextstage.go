@@ -25,7 +25,7 @@ import (
 // and what workers report or bring along of another is dropped: they forget the job at the end of each stage.
 
 // nextStage ends a stage whose parts are visible and begins the next one. Any leader may repeat it.
-func (l *leader) nextStage(ctx context.Context, j *job, from int, counters map[string]int64, parts []ledger.Part) error {
+func (l *leader) nextStage(ctx context.Context, j *job, from int, counters map[string]int64, parts []ledger.Part, view sched.JobView) error {
 	end := ledger.StageEnd{Counters: counters, Ended: time.Now().UTC()}
 	for _, p := range parts {
 		end.Rows, end.Bytes = end.Rows+p.Rows, end.Bytes+p.Bytes
@@ -37,6 +37,7 @@ func (l *leader) nextStage(ctx context.Context, j *job, from int, counters map[s
 		end.Maps, end.Tails, end.Reduces, end.Gen = r.Maps, len(r.Tails), r.Reduces, r.Gen
 		r.Before = append(r.Before[:len(r.Before):len(r.Before)], end)
 		r.Stage, r.Phase = from+1, ledger.Planning
+		keepView(r, view)
 		r.Maps, r.Tails, r.Reduces, r.Counters, r.Redone, r.Published = 0, nil, 0, nil, 0, false
 	})
 	if err != nil {
@@ -68,7 +69,10 @@ func (l *leader) beginStage(j *job, end ledger.StageEnd) {
 
 // dropBetween removes what only the stages of a job needed.
 func (l *leader) dropBetween(ctx context.Context, rec ledger.Job) error {
-	err := ledger.DropStored(ctx, l.srv.cfg.Store, rec.ID, rec.Stage)
+	var err error
+	for stage := range rec.Stage + 1 { // of those before too, where a leader died before it had removed them
+		err = errors.Join(err, ledger.DropStored(ctx, l.srv.cfg.Store, rec.ID, stage))
+	}
 	for stage := range rec.Spec.Then {
 		out := prefix.New(l.srv.cfg.Store, ledger.StageFolder(rec.ID, stage))
 		for info, listErr := range out.List(ctx, "", "") {
@@ -105,6 +109,9 @@ func allCounters(before []ledger.StageEnd, last map[string]int64) map[string]int
 
 // publishBadBefore puts what earlier stages set aside beside the bad records of the last.
 func (l *leader) publishBadBefore(ctx context.Context, rec ledger.Job, to storage.Store) error {
+	if rec.Spec.MaxBadRecords <= 0 {
+		return nil
+	}
 	for stage := range rec.Stage {
 		from := prefix.New(l.srv.cfg.Store, ledger.StageFolder(rec.ID, stage))
 		for info, err := range from.List(ctx, output.BadFolder, "") {

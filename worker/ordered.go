@@ -36,14 +36,18 @@ func (a *Agent) span(ctx context.Context, at *attempt, j *job) (*runs.Span, erro
 		return nil, nil
 	}
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.cuts == nil {
+	known := j.cuts
+	j.mu.Unlock()
+	if known == nil { // two that miss at once read it twice
 		c, err := ledger.ReadCuts(ctx, a.cfg.Store, j.id, int(at.id.Stage))
 		if err != nil {
 			return nil, err
 		}
-		j.cuts = &c
+		known = &c
+		j.mu.Lock()
+		j.cuts = known
+		j.mu.Unlock()
 	}
-	low, high, err := j.cuts.Bounds(int(at.id.Task))
+	low, high, err := known.Bounds(int(at.id.Task))
 	return &runs.Span{Part: int(at.id.Task), Low: low, High: high}, err
 }

@@ -61,8 +61,10 @@ const InStore = "store"
 
 // RunKey is the run of a map attempt, where it is kept in the store.
 func RunKey(job string, stage, task int, attempt int32) string {
-	return fmt.Sprintf("%s%d-%08d.%d", runPrefix(job), stage, task, attempt)
+	return fmt.Sprintf("%s%08d.%d", stageRunPrefix(job, stage), task, attempt)
 }
+
+func stageRunPrefix(job string, stage int) string { return fmt.Sprintf("%s%d-", runPrefix(job), stage) }
 
 func runPrefix(job string) string { return jobPrefix + job + "/runs/" }
 

@@ -71,10 +71,10 @@ func StoredRuns(ctx context.Context, store storage.Store, job string, stage int)
 	return readAll(ctx, store, keys, decodeStored)
 }
 
-// DropStored removes the runs of a stage that has ended, and first their records. Runs of other stages go with them: there
-// are none, but of stages that have ended. Idempotent.
+// DropStored removes the runs of a stage that has ended, and first their records. Those of the stage after it may be there
+// already, and stay. Idempotent.
 func DropStored(ctx context.Context, store storage.Store, job string, stage int) error {
-	for _, prefix := range []string{storedPrefix(job, stage), runPrefix(job)} {
+	for _, prefix := range []string{storedPrefix(job, stage), stageRunPrefix(job, stage)} {
 		for info, err := range store.List(ctx, prefix, "") {
 			if err == nil {
 				err = store.Delete(ctx, info.Key)
