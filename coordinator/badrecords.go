@@ -14,7 +14,7 @@ import (
 )
 
 // publishBad puts the bad records of the map attempts that count beside the parts: those that the winning reduces
-// consumed, which is in their records. Any leader may repeat it.
+// consumed, which is in their records, or the winners themselves where they are maps. Any leader may repeat it.
 func (l *leader) publishBad(ctx context.Context, rec ledger.Job, winners []ledger.TaskRecord, out storage.Store) error {
 	if rec.Spec.MaxBadRecords <= 0 || len(winners) == 0 {
 		return nil
@@ -27,12 +27,22 @@ func (l *leader) publishBad(ctx context.Context, rec ledger.Job, winners []ledge
 			return errors.Join(errs.E(errs.KindOf(err), "list bad records", rec.ID, err), g.Wait())
 		}
 		task, attempt, ok := ledger.BadOf(info.Key)
-		if in := winners[0].Inputs; !ok || task >= len(in) || in[task].Attempt != attempt {
+		if !ok || !counts(winners, task, attempt) {
 			continue
 		}
 		g.Go(func() error { return copyOnce(ctx, l.srv.cfg.Store, info.Key, out, output.BadName(task)) })
 	}
 	return g.Wait()
+}
+
+// counts reports whether an attempt of a map is the one whose pairs, or rows, are in the result. The winners are all there, in
+// order.
+func counts(winners []ledger.TaskRecord, task int, attempt int32) bool {
+	if winners[0].Phase == ledger.Map {
+		return task < len(winners) && winners[task].Attempt == attempt
+	}
+	in := winners[0].Inputs
+	return task < len(in) && in[task].Attempt == attempt
 }
 
 // copyOnce makes key of one store that of another, if nothing is there yet: who was there before has copied the same.

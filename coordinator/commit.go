@@ -5,19 +5,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"go.uber.org/zap"
-	"google.golang.org/protobuf/encoding/protojson"
-
-	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/coordinator/events"
 	"github.com/mrctl/mrctl/coordinator/sched"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/internal/stages"
 	"github.com/mrctl/mrctl/storage/output"
+	"go.uber.org/zap"
 )
 
 // commit publishes a job's output, or fails the job where something else lies in the output's place: trying again would
@@ -52,7 +48,7 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 	}); err != nil {
 		return err
 	}
-	if err := complete(winners, rec.Reduces); err != nil {
+	if err := complete(winners, rec.Results()); err != nil {
 		return err
 	}
 	err := j.update(ctx, func(r *ledger.Job) {
@@ -73,10 +69,7 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	staged := make([]output.Staged, len(winners))
-	for i, w := range winners {
-		staged[i] = output.Staged{Key: w.Part.Key, Token: w.Part.Token, Rows: w.Part.Rows, Bytes: w.Part.Bytes, CRC: w.Part.CRC}
-	}
+	staged, manifest, parts := putOut(rec, winners)
 	// How long they have been staged is not asked: to publish them tells whether they are there still, or visible already.
 	if err := output.Publish(ctx, out, staged); err != nil {
 		var lost *output.LostError
@@ -93,13 +86,6 @@ func (l *leader) publish(ctx context.Context, j *job) error {
 		if err := l.publishBadBefore(ctx, rec, out); err != nil {
 			return err
 		}
-	}
-	manifest := output.Manifest{Job: rec.ID, Name: rec.Spec.Name}
-	var parts []ledger.Part
-	for i, w := range winners {
-		manifest.Parts = append(manifest.Parts, output.ManifestPart{
-			Key: staged[i].Key, Rows: staged[i].Rows, Bytes: staged[i].Bytes, CRC: staged[i].CRC, Task: w.Task, Attempt: int(w.Attempt)})
-		parts = append(parts, *w.Part)
 	}
 	if err := output.Succeed(ctx, out, manifest); err != nil {
 		return refused(err)
@@ -126,34 +112,6 @@ func refused(err error) error {
 		return errs.E(errs.Unavailable, "", "", err)
 	}
 	return err
-}
-
-// complete holds the winners, in order of their tasks, against the partitions of the plan: a part too few would be rows
-// that nobody misses.
-func complete(winners []ledger.TaskRecord, partitions int) error {
-	for i, w := range winners {
-		if w.Task != i || w.Part == nil {
-			return errs.New(errs.Invalid, "the winner of partition %d is that of task %d, or has no part", i, w.Task)
-		}
-	}
-	if len(winners) != partitions {
-		return errs.New(errs.Invalid, "%d partitions have winners, of %d", len(winners), partitions)
-	}
-	return nil
-}
-
-// result gathers winners in order and the counters of the attempts that count. Called in the loop only.
-func (j *job) result() ([]ledger.TaskRecord, map[string]int64) {
-	winners := make([]ledger.TaskRecord, 0, len(j.winners))
-	for _, w := range j.winners {
-		winners = append(winners, w)
-	}
-	slices.SortFunc(winners, func(a, b ledger.TaskRecord) int { return a.Task - b.Task })
-	counters, _ := j.mapCounters()
-	for _, w := range winners {
-		addTally(counters, "reduce", tallyOf(w))
-	}
-	return winners, counters
 }
 
 // keepView adds to a job's record, at the end of a stage, what the scheduler will have forgotten of it.
@@ -192,31 +150,6 @@ func (l *leader) conclude(ctx context.Context, j *job, e sched.End) error {
 	return nil
 }
 
-// tidy discards the parts that winners staged and releases the output.
-func (l *leader) tidy(ctx context.Context, j *job) error {
-	rec := j.chain.Job()
-	out, err := l.partStore(rec)
-	if err != nil {
-		return err
-	}
-	var all []error
-	for gen := int32(0); gen <= rec.Gen; gen++ {
-		for tr, err := range ledger.Tasks(ctx, l.srv.cfg.Store, rec.ID, rec.Stage, ledger.Reduce, gen) {
-			if err != nil {
-				all = append(all, err)
-				break
-			}
-			if tr.Part != nil {
-				all = append(all, out.Discard(ctx, tr.Part.Token))
-			}
-		}
-	}
-	if out, err = l.outputStore(rec.Spec, rec.ID); err == nil {
-		err = output.Release(ctx, out, rec.ID)
-	}
-	return errors.Join(append(all, err)...)
-}
-
 // finish tells the scheduler that the end of a job is durable. Called in the loop only.
 func (l *leader) finish(j *job, e sched.Event) {
 	j.over = true
@@ -238,15 +171,4 @@ func digestOf(s string) (d sched.Digest) {
 		copy(d[:], b)
 	}
 	return d
-}
-
-// tallyOf reads the counts in a record; none where they cannot be read, for they are no part of the result.
-func tallyOf(r ledger.TaskRecord) *sessionv1.Tally { return tallyIn(r.Tally) }
-
-func tallyIn(body []byte) *sessionv1.Tally {
-	t := &sessionv1.Tally{}
-	if err := protojson.Unmarshal(body, t); err != nil {
-		return nil
-	}
-	return t
 }

@@ -21,8 +21,12 @@ import (
 
 // recommit answers staged parts that are gone: their tasks are run again. What was published stays.
 func (l *leader) recommit(ctx context.Context, j *job, winners []ledger.TaskRecord, lost *output.LostError) error {
-	gone := func(w ledger.TaskRecord) bool { return slices.Contains(lost.Keys, w.Part.Key) }
-	published := slices.ContainsFunc(winners, func(w ledger.TaskRecord) bool { return !gone(w) })
+	gone := func(w ledger.TaskRecord) bool {
+		return slices.ContainsFunc(w.Parts(), func(p ledger.Part) bool { return slices.Contains(lost.Keys, p.Key) })
+	}
+	published := slices.ContainsFunc(winners, func(w ledger.TaskRecord) bool {
+		return slices.ContainsFunc(w.Parts(), func(p ledger.Part) bool { return !slices.Contains(lost.Keys, p.Key) })
+	})
 	return l.regenerate(ctx, j, winners, gone, func(r *ledger.Job) {
 		r.Phase, r.Published = ledger.Running, r.Published || published
 	})
@@ -66,11 +70,12 @@ const notDeterministic = "the map function is not deterministic: run again after
 
 // regenerate begins a generation without the winners that are unusable. change is what else the job's record is to say.
 func (l *leader) regenerate(ctx context.Context, j *job, winners []ledger.TaskRecord, unusable func(ledger.TaskRecord) bool, change func(*ledger.Job)) error {
-	gen := j.chain.Job().Gen + 1
+	rec := j.chain.Job()
+	gen := rec.Gen + 1
 	event := sched.CommitFailed{Job: j.id, Gen: gen}
 	for _, w := range winners {
 		if unusable(w) {
-			event.Lost = append(event.Lost, sched.TaskID{Job: j.id, Stage: int32(w.Stage), Phase: sched.Reduce, Index: int32(w.Task)})
+			event.Lost = append(event.Lost, sched.TaskID{Job: j.id, Stage: int32(w.Stage), Phase: lastPhase(rec), Index: int32(w.Task)})
 			continue
 		}
 		w.Gen = gen
@@ -104,8 +109,8 @@ func (l *leader) discard(ctx context.Context, j *job, winners []ledger.TaskRecor
 	}
 	var all []error
 	for _, w := range winners {
-		if w.Part != nil {
-			all = append(all, out.Discard(ctx, w.Part.Token))
+		for _, p := range w.Parts() {
+			all = append(all, out.Discard(ctx, p.Token))
 		}
 	}
 	return errors.Join(all...)

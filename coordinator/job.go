@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -135,7 +136,11 @@ func (l *leader) status(j *job) *controlv1.JobStatus {
 		}
 	}
 	m.BytesDone = min(m.BytesDone, m.Bytes)
-	st.Stages = append(st.Stages[:len(st.Stages)-2], m, r) // in the place of what the record says of them
+	for _, live := range []*controlv1.StageStatus{m, r} { // in the place of what the record says of them
+		if i := slices.IndexFunc(st.Stages, func(s *controlv1.StageStatus) bool { return s.Name == live.Name }); i >= 0 {
+			st.Stages[i] = live
+		}
+	}
 	return st
 }
 

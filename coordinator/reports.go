@@ -20,6 +20,14 @@ func attemptOf(id *sessionv1.AttemptID) sched.AttemptID {
 	}
 }
 
+// phaseOf is a phase as records name it.
+func phaseOf(p sched.Phase) ledger.TaskPhase {
+	if p == sched.Reduce {
+		return ledger.Reduce
+	}
+	return ledger.Map
+}
+
 func wireID(id sched.AttemptID) *sessionv1.AttemptID {
 	phase := sessionv1.AttemptID_PHASE_MAP
 	if id.Phase == sched.Reduce {
@@ -58,14 +66,14 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 	delete(j.running, id)
 	switch r.Outcome {
 	case sessionv1.Report_OUTCOME_DONE:
-		if id.Phase == sched.Reduce {
-			l.reduceDone(s, j, id, ack)
-			return
-		}
 		l.keepTally(id, r.Tally)
 		j.keepSample(id, r.Sample)
-		if l.tooManyBad(s, j, r) {
+		if id.Phase == sched.Map && l.tooManyBad(s, j, r) {
 			ack()
+			return
+		}
+		if id.Phase == lastPhase(j.chain.Job()) {
+			l.taskDone(s, j, id, ack)
 			return
 		}
 		l.step(sched.Done{ID: id, Worker: s.id, Work: int64(r.Tally.GetBytesIn()), Digest: digest(r.Digest), Stored: r.Stored})
@@ -90,10 +98,10 @@ func (l *leader) reported(s *session, r *sessionv1.Report) {
 	j.log.Touch()
 }
 
-// reduceDone reads the record that won the task, whoever wrote it, and only then counts the task as done.
-func (l *leader) reduceDone(s *session, j *job, id sched.AttemptID, ack func()) {
+// taskDone reads the record that won a task of the last phase, whoever wrote it, and only then counts the task as done.
+func (l *leader) taskDone(s *session, j *job, id sched.AttemptID, ack func()) {
 	l.spawn(j, "read the record of "+taskName(id.TaskID), func(ctx context.Context) error {
-		tr, err := ledger.ReadTask(ctx, l.srv.cfg.Store, string(id.Job), int(id.Stage), ledger.Reduce, id.Gen, int(id.Index))
+		tr, err := ledger.ReadTask(ctx, l.srv.cfg.Store, string(id.Job), int(id.Stage), phaseOf(id.Phase), id.Gen, int(id.Index))
 		if errs.Is(err, errs.NotFound) {
 			l.post(func() {
 				ack()
@@ -112,6 +120,9 @@ func (l *leader) reduceDone(s *session, j *job, id sched.AttemptID, ack func()) 
 			}
 			c := consumed(tr)
 			j.winners[id.Index] = tr
+			if id.Phase == sched.Map {
+				l.keepTally(sched.AttemptID{TaskID: id.TaskID, Attempt: tr.Attempt, Gen: tr.Gen}, tallyOf(tr))
+			}
 			l.step(sched.Done{ID: id, Worker: s.id, Consumed: &c})
 			j.log.Touch()
 		})
@@ -157,7 +168,7 @@ func (l *leader) tooManyBad(s *session, j *job, r *sessionv1.Report) bool {
 // its tallies with it.
 func (l *leader) recordMapCounters(j *job) {
 	view, ok := l.sched.View(j.id)
-	if !ok || view.Map.Done != view.Map.Total || j.counted {
+	if !ok || view.Map.Done != view.Map.Total || j.counted || j.onlyMaps() {
 		return
 	}
 	counters, whole := j.mapCounters()

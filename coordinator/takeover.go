@@ -92,12 +92,12 @@ func (l *leader) read(ctx context.Context, j *job) error {
 		return errs.New(errs.Corrupt, "tails %v of %d map tasks", rec.Tails, rec.Maps)
 	}
 	winners := map[int32]ledger.TaskRecord{}
-	for tr, err := range ledger.Tasks(ctx, l.srv.cfg.Store, rec.ID, rec.Stage, ledger.Reduce, rec.Gen) {
+	for tr, err := range ledger.Tasks(ctx, l.srv.cfg.Store, rec.ID, rec.Stage, rec.LastPhase(), rec.Gen) {
 		if err != nil {
 			return err
 		}
-		if tr.Task >= rec.Reduces || len(tr.Inputs) != rec.MapTasks() || tr.Part == nil {
-			return errs.New(errs.Corrupt, "%s: %d inputs of %d, for task %d of %d", tr.Key(), len(tr.Inputs), rec.MapTasks(), tr.Task, rec.Reduces)
+		if err := fitting(rec, tr); err != nil {
+			return err
 		}
 		winners[int32(tr.Task)] = tr
 	}
@@ -132,7 +132,10 @@ func (l *leader) admit(j *job, head dataset.Head, winners map[int32]ledger.TaskR
 		FirstAttempt: int32(max(rec.Claims-1, 0) * ledger.AttemptsPerLeader),
 	}
 	for i, tr := range winners {
-		e.Finished[sched.TaskID{Job: j.id, Stage: int32(rec.Stage), Phase: sched.Reduce, Index: i}] = consumed(tr)
+		id := sched.TaskID{Job: j.id, Stage: int32(rec.Stage), Phase: lastPhase(rec), Index: i}
+		if e.Finished[id] = consumed(tr); id.Phase == sched.Map {
+			l.keepTally(sched.AttemptID{TaskID: id, Attempt: tr.Attempt, Gen: tr.Gen}, tallyOf(tr))
+		}
 	}
 	for _, r := range stored {
 		id := sched.AttemptID{TaskID: sched.TaskID{Job: j.id, Stage: int32(rec.Stage), Phase: sched.Map, Index: int32(r.Task)}, Attempt: r.Attempt}

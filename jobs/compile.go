@@ -66,8 +66,13 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	case j.Combine.err != nil:
 		return fail("Combine: %w", j.Combine.err)
 	}
+	if j.onlyMaps() {
+		if err := j.checkNone(); err != nil {
+			return fail("%w", err)
+		}
+	}
 	p := &program[In, K, V, Out]{job: j, words: j.Combine.into == nil && isWord[V](), tables: &sumTables{}, folds: &foldTables[V]{}}
-	p.about = &pluginv1.Stage{Name: j.Name}
+	p.about = &pluginv1.Stage{Name: j.Name, MapOnly: j.onlyMaps()}
 	var err error
 	if len(j.Inputs) == 0 {
 		if err = p.reads(); err != nil {

@@ -62,6 +62,11 @@ type Job[In, K, V, Out any] struct {
 	// block, instead of Map, is a ready-made one that takes a batch at a time.
 	block func(ctx context.Context, e *emitter[V], emit func(key string, v V), in *rows.Records)
 
+	// each, where the job is Each, is its Map for an attempt whose emit is given: made once, not for every record.
+	each func(emit func(K, V)) func(ctx context.Context, rec In, emit func(K, V)) error
+
+	author any // the author's function, where Map is made of it
+
 	identity func(ctx context.Context, rec In, emit func(K, V)) error // the Map of Identity
 
 	wrong error // why a ready-made job cannot be as it was asked for

@@ -27,6 +27,7 @@ type mapAttempt[In, K, V, Out any] struct {
 	e       *emitter[V]
 	add     func(key string, v V)
 	emit    func(K, V)
+	fn      func(context.Context, In, func(K, V)) error // Map
 	batch   *BatchEmitter
 	records uint64
 	bad     uint64
@@ -54,6 +55,9 @@ func (p *program[In, K, V, Out]) Map(ctx context.Context, start *pluginv1.MapSta
 	defer a.e.release()
 	a.add = a.e.adder(p.job.Combine)
 	a.emit = p.emitFunc(a.add)
+	if a.fn = p.job.Map; p.job.each != nil {
+		a.fn = p.job.each(a.emit)
+	}
 	if p.job.MapBatch != nil {
 		var err error
 		if a.batch, err = newBatchEmitter(p.keys, newColumnSink(a.e, p.job.Combine, a.add)); err != nil {
@@ -223,7 +227,7 @@ func (a *mapAttempt[In, K, V, Out]) mapRecords(in *boundary.Input) (err error) {
 	for n := in.Len(); row < n; row++ {
 		rec := record(&in.Records, row)
 		// In is string or []byte, or has the layout of one; this is its value without a copy.
-		if err = a.job.Map(a.ctx, *(*In)(unsafe.Pointer(&rec)), a.emit); err == nil {
+		if err = a.fn(a.ctx, *(*In)(unsafe.Pointer(&rec)), a.emit); err == nil {
 			err = a.e.err
 		} else if isBad(err) {
 			err = a.setAside(in, row, rec, err)

@@ -32,6 +32,9 @@ func located(err error, place string) error {
 // locate gives a mistake the place where the types it is about are written. What is wrong with In, K or V is said there by
 // Map, with Out by Reduce; part is one of these names.
 func (j *Job[In, K, V, Out]) locate(part string, err error) error {
+	if j.author != nil && (part == "Out" || part == "In" || part == "K" || part == "V") {
+		return located(err, placeOf(j.author))
+	}
 	switch part {
 	case "Out":
 		if j.Reduce != nil {

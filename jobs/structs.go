@@ -81,7 +81,7 @@ func (a *mapAttempt[In, K, V, Out]) mapStructs(in *boundary.Input) (err error) {
 		enc := in.Data[in.Off[row]:in.Off[row+1]:in.Off[row+1]]
 		rec, err := a.rows.codec.Decode(enc)
 		if err == nil {
-			if err = a.job.Map(a.ctx, rec, a.emit); err == nil {
+			if err = a.fn(a.ctx, rec, a.emit); err == nil {
 				err = a.e.err
 			} else if isBad(err) {
 				err = a.setAside(in, row, []byte(codec.KeyText(a.rows.codec.Fields(), enc)), err)

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
@@ -18,7 +16,6 @@ import (
 	"github.com/mrctl/mrctl/internal/rows"
 	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage/dataset"
-	"github.com/mrctl/mrctl/storage/output"
 	"github.com/mrctl/mrctl/worker/mapside"
 	"github.com/mrctl/mrctl/worker/pluginhost"
 	"github.com/mrctl/mrctl/worker/reduceside"
@@ -66,6 +63,14 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 		},
 		Log: a.log, Progress: m.progress, Yield: at.yield.Load,
 	}
+	var part *stagedPart
+	if j.stage.GetMapOnly() {
+		deps.Yield = nil // the part is of the whole split
+		deps.Part = func(ctx context.Context, schema *arrow.Schema) (_ table.PartWriter, err error) {
+			part, err = newPart(ctx, at, j, schema)
+			return part, err
+		}
+	}
 	var letters *deadLetters
 	if j.spec.MaxBadRecords > 0 {
 		letters = &deadLetters{ctx: ctx, store: a.cfg.Store, key: ledger.BadKey(ledger.StageID(j.id, j.stageNo), int(at.id.Task), int32(at.id.Attempt))}
@@ -81,6 +86,10 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 	}
 	if err != nil {
 		return outcome{tally: res.Tally}, err
+	}
+	if part != nil {
+		mine, err := a.win(ctx, at, j, ledger.TaskRecord{Phase: ledger.Map, Part: part.record()}, res.Tally, part)
+		return outcome{tally: res.Tally, lostRace: !mine}, err
 	}
 	out := outcome{tally: res.Tally, digest: res.Digest[:], run: res.RunPath, end: m.end(res.End)}
 	if j.ordered() > 0 {
@@ -105,11 +114,8 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 	defer func() { stream.Close() }()
 	deps := reduceside.Deps{
 		Fetch: a.fetch,
-		Part: func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error) {
-			format := output.Format(j.spec.OutputFormat)
-			p, err := output.NewPart(ctx, j.out, output.PartName(int(at.id.Task), format), format, schema,
-				map[string]string{"job": j.id, "attempt": name(at.id)})
-			part = &stagedPart{Part: p}
+		Part: func(ctx context.Context, schema *arrow.Schema) (_ table.PartWriter, err error) {
+			part, err = newPart(ctx, at, j, schema)
 			return part, err
 		},
 		Reduce: func(ctx context.Context, start *pluginv1.ReduceStart) (_ reduceside.Reducer, err error) {
@@ -139,47 +145,10 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 		}
 		return outcome{tally: res.Tally}, err
 	}
-	mine, err := a.record(ctx, at, j, part.staged, res)
-	if err != nil {
-		return outcome{tally: res.Tally}, err
-	}
-	if !mine {
-		if err := j.out.Discard(ctx, part.staged.Token); err != nil {
-			a.log.Debug("a loser's part is left to gc")
-		}
-	}
-	return outcome{tally: res.Tally, lostRace: !mine}, nil
-}
-
-// record creates the record of a reduce task.
-func (a *Agent) record(ctx context.Context, at *attempt, j *job, s output.Staged, res reduceside.Result) (mine bool, err error) {
-	counts, err := protojson.Marshal(res.Tally)
-	if err != nil {
-		return false, err
-	}
-	rec := ledger.TaskRecord{
-		Job: j.id, Stage: j.stageNo, Phase: ledger.Reduce, Gen: int32(at.id.Gen), Task: int(at.id.Task), Attempt: int32(at.id.Attempt), Worker: a.id,
-		Part:  &ledger.Part{Key: s.Key, Token: s.Token, Rows: s.Rows, Bytes: s.Bytes, CRC: s.CRC},
-		Tally: counts, Staged: time.Now().UTC(), Inputs: make(ledger.Inputs, len(res.Inputs)),
-	}
+	rec := ledger.TaskRecord{Phase: ledger.Reduce, Part: part.record(), Inputs: make(ledger.Inputs, len(res.Inputs))}
 	for i, in := range res.Inputs {
 		rec.Inputs[i] = ledger.Input{Attempt: int32(in.Attempt), Digest: hex.EncodeToString(in.Output)}
 	}
-	_, mine, err = ledger.CreateTask(ctx, a.cfg.Store, rec)
-	return mine, err
+	mine, err := a.win(ctx, at, j, rec, res.Tally, part)
+	return outcome{tally: res.Tally, lostRace: !mine}, err
 }
-
-// stagedPart is an output part that remembers what was staged.
-type stagedPart struct {
-	*output.Part
-	staged output.Staged
-}
-
-// Stage makes the part durable and keeps its token for the record.
-func (p *stagedPart) Stage(ctx context.Context) (err error) {
-	p.staged, err = p.Part.Stage(ctx)
-	return err
-}
-
-// Abort gives the part up. What cannot be removed now is gc's.
-func (p *stagedPart) Abort() { _ = p.Part.Abort() }

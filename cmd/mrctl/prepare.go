@@ -81,6 +81,11 @@ func (p *program) describe(ctx context.Context, cl *cluster, o *order) error {
 			return fmt.Errorf("plugin %s: --%w", o.plugin.arg, err)
 		}
 	}
+	if last.GetMapOnly() {
+		if err := spec.CheckMapOnly(o.job.Partitions); err != nil {
+			return fmt.Errorf("plugin %s: %w", o.plugin.arg, err)
+		}
+	}
 	if err := o.job.CheckSides(given.GetSides()); err != nil {
 		return fmt.Errorf("plugin %s: %w", o.plugin.arg, err)
 	}

@@ -53,7 +53,7 @@ func (f *finder) staged(rec ledger.Job) bool {
 func (f *finder) pending(item *Item, rec ledger.Job, out storage.Store, sweeper storage.Sweeper) (wait bool, err error) {
 	format := output.Format(rec.Spec.WithDefaults().OutputFormat)
 	var found []storage.Pending
-	for i := range rec.Reduces {
+	for i := range rec.Results() {
 		list, err := sweeper.PendingOf(f.ctx, output.PartName(i, format))
 		if err != nil {
 			return false, err

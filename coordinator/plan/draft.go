@@ -34,6 +34,13 @@ func Draw(ctx context.Context, src dataset.Sources, job spec.Job, h Hints) (*Dra
 			return nil, err
 		}
 	}
+	most := MaxMaps
+	if h.Stage.GetMapOnly() {
+		most = spec.MaxPartitions
+		if err := spec.CheckMapOnly(job.Partitions); err != nil {
+			return nil, err
+		}
+	}
 	w := &warnings{}
 	sides, err := resolveSides(ctx, src, job, h)
 	if err != nil {
@@ -44,7 +51,7 @@ func Draw(ctx context.Context, src dataset.Sources, job spec.Job, h Hints) (*Dra
 		return nil, err
 	}
 	d := &Draft{inputs: inputs, job: job,
-		Head: Head{Sides: sides, Objects: objects, SplitSize: splitSize(job, total, h), Partitions: partitions(job, total, h.Slots)}}
+		Head: Head{Sides: sides, Objects: objects, SplitSize: splitSize(job, total, h), Partitions: partitions(job, total, h)}}
 	if h.Stage != nil {
 		if d.Head.Stage, err = proto.Marshal(h.Stage); err != nil {
 			return nil, errs.E(errs.Invalid, "plan", "stage", err)
@@ -62,9 +69,9 @@ func Draw(ctx context.Context, src dataset.Sources, job spec.Job, h Hints) (*Dra
 			return nil, err
 		}
 		d.Head.Bytes += s.Bytes
-		if d.Head.Maps++; d.Head.Maps > MaxMaps {
+		if d.Head.Maps++; d.Head.Maps > most {
 			return nil, errs.E(errs.Invalid, "job spec", "split_size",
-				fmt.Errorf("%d bytes make more than %d map tasks of this input", d.Head.SplitSize, MaxMaps))
+				fmt.Errorf("%d bytes make more than %d map tasks of this input", d.Head.SplitSize, most))
 		}
 	}
 	if d.empty = d.Head.Maps == 0; d.empty {

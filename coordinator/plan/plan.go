@@ -112,8 +112,12 @@ func sortedAtOnce(total, fair, slots, most int64) int64 {
 	return total/tasks + 1
 }
 
-// partitions chooses the number of reduce tasks.
-func partitions(job spec.Job, total int64, slots int) int {
+// partitions chooses the number of reduce tasks: none for a stage of maps only.
+func partitions(job spec.Job, total int64, h Hints) int {
+	slots := h.Slots
+	if h.Stage.GetMapOnly() {
+		return 0
+	}
 	if job.Partitions > 0 {
 		return job.Partitions
 	}

@@ -96,5 +96,21 @@ func (j Job) Clone() Job {
 	return j
 }
 
+// LastPhase is the phase whose winners are the result of the stage under way: the maps, where a stage has no reduces.
+func (j Job) LastPhase() TaskPhase {
+	if j.Reduces == 0 && j.Maps > 0 {
+		return Map
+	}
+	return Reduce
+}
+
+// Results is how many winners the stage under way ends with: a part each.
+func (j Job) Results() int {
+	if j.LastPhase() == Map {
+		return j.Maps
+	}
+	return j.Reduces
+}
+
 // MapTasks is how many map tasks the job has, tails included.
 func (j Job) MapTasks() int { return j.Maps + len(j.Tails) }

@@ -19,11 +19,14 @@ func StepName(stage int, phase TaskPhase) string {
 // Steps are the steps of the stages that have ended and of the one under way, in order.
 func (j Job) Steps() (steps []Step) {
 	add := func(stage, maps, reduces int, done bool) {
-		m, r := Step{Name: StepName(stage, Map), Tasks: maps}, Step{Name: StepName(stage, Reduce), Tasks: reduces}
-		if done {
-			m.Done, r.Done = maps, reduces
+		for _, s := range []Step{{Name: StepName(stage, Map), Tasks: maps}, {Name: StepName(stage, Reduce), Tasks: reduces}} {
+			if done {
+				s.Done = s.Tasks
+			}
+			if s.Tasks > 0 || maps == 0 { // a stage without reduces has no step of that name
+				steps = append(steps, s)
+			}
 		}
-		steps = append(steps, m, r)
 	}
 	for i, end := range j.Before {
 		add(i, end.Maps+end.Tails, end.Reduces, true)

@@ -25,7 +25,8 @@ type TaskRecord struct {
 	Task    int             `json:"task"`
 	Attempt int32           `json:"attempt"`
 	Worker  string          `json:"worker"`
-	Part    *Part           `json:"part,omitempty"`   // what it put out, staged
+	Part    *Part           `json:"part,omitempty"`   // what it put out, staged; of a map, where no reduce follows
+	Named   []Part          `json:"named,omitempty"`  // of the named outputs, in their order, as Part
 	Inputs  Inputs          `json:"inputs,omitempty"` // of a reduce: Inputs[i] is what it consumed of map task i
 	Tally   json.RawMessage `json:"tally,omitempty"`  // what it counted
 	Staged  time.Time       `json:"staged,omitzero"`  // the worker's clock; staged parts do not keep for ever
@@ -33,6 +34,14 @@ type TaskRecord struct {
 
 // Key is where the record lies.
 func (r TaskRecord) Key() string { return TaskKey(r.Job, r.Stage, r.Phase, r.Gen, r.Task) }
+
+// Parts are all that it put out: the part of the result, then those of the named outputs.
+func (r TaskRecord) Parts() []Part {
+	if r.Part == nil {
+		return nil
+	}
+	return append([]Part{*r.Part}, r.Named...)
+}
 
 // CreateTask states that an attempt has won its task. won is the record that stands in the end, mine says that it is this one.
 // It tries until it knows or ctx ends. An empty Nonce is filled in; an attempt that may call again after an error sets it

@@ -169,6 +169,19 @@ func (j Job) Check() error {
 	return err
 }
 
+// CheckMapOnly says why a job is refused that asks for a number of parts although its last stage only maps: each split is a part.
+func CheckMapOnly(partitions int) error {
+	switch partitions {
+	case 0:
+		return nil
+	case 1:
+		return errs.New(errs.Invalid, "one partition: this job only maps, so each split becomes a part of its own, in the order of the input; "+
+			"leave --partitions or --single out, and put the parts together by mrctl cat OUTPUT > FILE")
+	}
+	return errs.New(errs.Invalid, "%d partitions: this job only maps, so each split becomes a part of its own, in the order of the input; "+
+		"leave --partitions out: --split-size says how large they are", partitions)
+}
+
 // CheckSorted says why a job with Sorted is refused whose plugin says where its pairs go, or which has no reduce.
 func CheckSorted(ownPartition, mapOnly bool) error {
 	switch {
