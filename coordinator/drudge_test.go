@@ -199,7 +199,7 @@ func (d *drudge) begin(o *sessionv1.Start) {
 		delete(d.work, name)
 		d.reports[name] = r
 		d.t.census.ended(r)
-		if r.Outcome == sessionv1.Report_OUTCOME_DONE && o.Id.Phase == sessionv1.AttemptID_PHASE_MAP {
+		if r.Outcome == sessionv1.Report_OUTCOME_DONE && o.Id.Phase == sessionv1.AttemptID_PHASE_MAP && !d.t.onlyMaps(o.Id.Job) {
 			d.held[name] = held(o.Id)
 		}
 		select {
@@ -231,6 +231,11 @@ func (d *drudge) toil(w *toil) *sessionv1.Report {
 		return &sessionv1.Report{Id: o.Id, Outcome: sessionv1.Report_OUTCOME_STOPPED}
 	case d.t.bad(o.Id):
 		return failed(o.Id, errs.UserCode, "this record is bad")
+	case o.Id.Phase == sessionv1.AttemptID_PHASE_MAP && d.t.onlyMaps(o.Id.Job):
+		if _, err := recordWinner(d.ctx, d.t.store.Store, d.t.out.Store, d.id, o, nil); err != nil {
+			return failed(o.Id, errs.KindOf(err), err.Error())
+		}
+		return mapped(o.Id)
 	case o.Id.Phase == sessionv1.AttemptID_PHASE_MAP:
 		return mapped(o.Id)
 	}
@@ -239,7 +244,7 @@ func (d *drudge) toil(w *toil) *sessionv1.Report {
 		inputs := maps.Clone(w.inputs)
 		d.mu.Unlock()
 		if len(inputs) == int(o.Maps) && w.stopped.Err() == nil {
-			if _, err := recordReduce(d.ctx, d.t.store.Store, d.t.out.Store, d.id, o, inputs); err != nil {
+			if _, err := recordWinner(d.ctx, d.t.store.Store, d.t.out.Store, d.id, o, inputs); err != nil {
 				return failed(o.Id, errs.KindOf(err), err.Error())
 			}
 			return &sessionv1.Report{Id: o.Id, Outcome: sessionv1.Report_OUTCOME_DONE}

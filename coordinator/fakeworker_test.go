@@ -225,15 +225,15 @@ func (w *worker) recordIn(o *sessionv1.Start, store storage.Store) ledger.TaskRe
 	w.c.t.Helper()
 	inputs := w.sources(o)
 	o.Maps = uint32(len(inputs)) // tails may have been added
-	won, err := recordReduce(w.c.ctx, w.c.store, store, w.id, o, inputs)
+	won, err := recordWinner(w.c.ctx, w.c.store, store, w.id, o, inputs)
 	if err != nil {
 		w.c.t.Fatal(err)
 	}
 	return won
 }
 
-// recordReduce stages the part of a reduce attempt, of one row that names its generation, and creates its record.
-func recordReduce(ctx context.Context, records, out storage.Store, worker string, o *sessionv1.Start, inputs map[uint32]ledger.Input) (none ledger.TaskRecord, err error) {
+// recordWinner stages the part of an attempt of the last phase, of one row that names its generation, and creates its record.
+func recordWinner(ctx context.Context, records, out storage.Store, worker string, o *sessionv1.Start, inputs map[uint32]ledger.Input) (none ledger.TaskRecord, err error) {
 	schema := arrow.NewSchema([]arrow.Field{{Name: "word", Type: arrow.BinaryTypes.String}}, nil)
 	j, err := ledger.ReadJob(ctx, records, o.Id.Job)
 	if err != nil {
@@ -256,14 +256,21 @@ func recordReduce(ctx context.Context, records, out storage.Store, worker string
 	if err != nil {
 		return none, err
 	}
-	tally, err := protojson.Marshal(&sessionv1.Tally{RowsOut: 1, BytesOut: uint64(staged.Bytes)})
+	counted := &sessionv1.Tally{RowsOut: 1, BytesOut: uint64(staged.Bytes)}
+	if o.Id.Phase == sessionv1.AttemptID_PHASE_MAP {
+		counted = mapped(o.Id).Tally
+	}
+	tally, err := protojson.Marshal(counted)
 	if err != nil {
 		return none, err
 	}
 	rec := ledger.TaskRecord{
-		Job: o.Id.Job, Stage: int(o.Id.Stage), Phase: ledger.Reduce, Gen: int32(o.Id.Gen), Task: int(o.Id.Task), Attempt: int32(o.Id.Attempt), Worker: worker,
-		Part:   &ledger.Part{Key: staged.Key, Token: staged.Token, Rows: staged.Rows, Bytes: staged.Bytes, CRC: staged.CRC},
-		Inputs: make(ledger.Inputs, o.Maps), Tally: tally, Staged: time.Now(),
+		Job: o.Id.Job, Stage: int(o.Id.Stage), Phase: phaseOf(attemptOf(o.Id).Phase), Gen: int32(o.Id.Gen), Task: int(o.Id.Task), Attempt: int32(o.Id.Attempt), Worker: worker,
+		Part:  &ledger.Part{Key: staged.Key, Token: staged.Token, Rows: staged.Rows, Bytes: staged.Bytes, CRC: staged.CRC},
+		Tally: tally, Staged: time.Now(),
+	}
+	if rec.Phase == ledger.Reduce {
+		rec.Inputs = make(ledger.Inputs, o.Maps)
 	}
 	for task, src := range inputs {
 		rec.Inputs[task] = src

@@ -34,6 +34,7 @@ func (m manner) String() string {
 type fate struct {
 	write int
 	how   manner
+	kind  string // not "": only writes of this kind count, see kindOf
 }
 
 // mortal is one process's way to the stores. It counts the process's writes and ends it at one of them.
@@ -43,12 +44,12 @@ type mortal struct {
 	thawed chan struct{}
 
 	mu      sync.Mutex
-	fate    *fate    // guarded by mu
-	writes  []string // what was written, in order; guarded by mu
-	stopped bool     // guarded by mu
-	deaf    bool     // the next read fails; guarded by mu
-	struck  string   // the write at which it stopped; guarded by mu
-	late    error    // what became of the write that froze; guarded by mu
+	fate    *fate  // guarded by mu
+	writes  int    // that count, so far; guarded by mu
+	stopped bool   // guarded by mu
+	deaf    bool   // the next read fails; guarded by mu
+	struck  string // the write at which it stopped; guarded by mu
+	late    error  // what became of the write that froze; guarded by mu
 }
 
 func newMortal(draw func() fate, die func()) *mortal {
@@ -92,8 +93,10 @@ func (m *mortal) write(ctx context.Context, what string, do func(context.Context
 		f := m.draw()
 		m.fate = &f
 	}
-	m.writes = append(m.writes, what)
-	now := len(m.writes) == m.fate.write && m.fate.how != lives
+	if m.fate.kind == "" || m.fate.kind == kindOf(what) {
+		m.writes++
+	}
+	now := m.writes == m.fate.write && m.struck == "" && m.fate.how != lives
 	if now {
 		m.stopped = m.fate.how != fails && m.fate.how != unsure
 		m.deaf = m.fate.how == unsure

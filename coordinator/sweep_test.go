@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +30,7 @@ type tale struct {
 	cancel bool // when it is half way
 	sorted bool // its parts are ordered overall
 	stages bool // it has two
+	maps   bool // it only maps, and so do both stages where there are two
 	ends   []ledger.Phase
 }
 
@@ -36,6 +38,8 @@ var tales = []tale{
 	{name: "done", ends: []ledger.Phase{ledger.Done}},
 	{name: "sorted", sorted: true, ends: []ledger.Phase{ledger.Done}},
 	{name: "stages", stages: true, ends: []ledger.Phase{ledger.Done}},
+	{name: "maps", maps: true, ends: []ledger.Phase{ledger.Done}},
+	{name: "stages of maps", maps: true, stages: true, ends: []ledger.Phase{ledger.Done}},
 	{name: "failing", bad: true, ends: []ledger.Phase{ledger.Failed}},
 	{name: "cancelled", cancel: true, ends: []ledger.Phase{ledger.Cancelled}},
 }
@@ -72,7 +76,7 @@ func TestLeaderStopsAtEveryWrite(t *testing.T) {
 			}
 			// How writes are grouped differs a little from run to run, and so does how many there are.
 			for n, missed := 1, 0; missed < 2 && n < mostWrites; n++ {
-				if x.one(t, &total, fate{n, how}) == "" {
+				if x.one(t, &total, fate{write: n, how: how}) == "" {
 					missed++
 				}
 			}
@@ -81,6 +85,9 @@ func TestLeaderStopsAtEveryWrite(t *testing.T) {
 	total.judge(t)
 	for _, kind := range []string{"put inbox/", "put jobs/*/job", "put jobs/*/plan/", "put jobs/*/t/0-cuts", "put jobs/*/history", "put ended/", "delete inbox/",
 		"put out:_mrctl", "publish out:", "put out:_SUCCESS", "discard out:"} {
+		for i := 0; i < len(tales) && !total.kinds[kind]; i++ { // passed over, for the number of writes before it changed from one run to the next
+			tales[i].one(t, &total, fate{write: 1, how: diesAfter, kind: kind})
+		}
 		if !total.kinds[kind] {
 			t.Errorf("no leader stopped at %s", kind)
 		}
@@ -92,7 +99,7 @@ func TestPanicAtEveryWrite(t *testing.T) {
 	total := sweep{kinds: map[string]bool{}}
 	for _, x := range tales {
 		x.ends = append(x.ends, ledger.Failed)
-		for n := 1; x.one(t, &total, fate{n, fails}) != "" && !t.Failed(); n++ {
+		for n := 1; x.one(t, &total, fate{write: n, how: fails}) != "" && !t.Failed(); n++ {
 			if total.led != 1 {
 				t.Fatalf("%s: after a panic at write %d %d leaders wrote", x.name, n, total.led)
 			}
@@ -106,7 +113,7 @@ func TestPanicAtEveryWrite(t *testing.T) {
 func TestReplyLostAtEveryWrite(t *testing.T) {
 	total := sweep{kinds: map[string]bool{}}
 	for _, x := range tales {
-		for n := 1; x.one(t, &total, fate{n, unsure}) != "" && !t.Failed(); n++ {
+		for n := 1; x.one(t, &total, fate{write: n, how: unsure}) != "" && !t.Failed(); n++ {
 			if total.led != 1 {
 				t.Fatalf("%s: after write %d, whose reply was lost, %d leaders wrote", x.name, n, total.led)
 			}
@@ -131,7 +138,7 @@ func TestTwoLeadersStopAtEveryWrite(t *testing.T) {
 					if !whole && second != first {
 						continue
 					}
-					if struck = x.one(t, &total, fate{first, how}, fate{second, how}); struck == "" {
+					if struck = x.one(t, &total, fate{write: first, how: how}, fate{write: second, how: how}); struck == "" {
 						break
 					}
 				}
@@ -161,10 +168,17 @@ func (x tale) run(t *testing.T, total *sweep, fates ...fate) (struck string) {
 			return id.Phase == sessionv1.AttemptID_PHASE_REDUCE && id.Task == 1
 		}
 	}
-	spec := tn.job(6, 2)
+	splits := 6
+	if x.maps && x.stages { // the second has a task for each 32 bytes of what lies between
+		splits = 1
+	}
+	spec := tn.job(splits, 2)
 	spec.MaxAttempts, spec.Sorted = 2, x.sorted
+	if x.maps {
+		spec.Stage, spec.Partitions = marshal(t, &pluginv1.Stage{Name: spec.Name, HasMap: true, MapOnly: true}), 0
+	}
 	if x.stages {
-		spec.Then = [][]byte{secondStage(t, spec.Name)}
+		spec.Then = [][]byte{secondStage(t, spec.Name, x.maps)}
 	}
 	id := tn.order(spec)
 	if x.cancel {
@@ -186,7 +200,7 @@ func (x tale) run(t *testing.T, total *sweep, fates ...fate) (struck string) {
 		if i == len(fates)-1 {
 			struck = m.struck
 		}
-		total.kinds[strings.ReplaceAll(kindOf(struck), id, "*")] = true
+		total.kinds[kindOf(struck)] = true
 		if m.fate.how == freezes && strings.HasSuffix(struck, "/job") && !errors.Is(m.late, storage.ErrPrecondition) {
 			t.Errorf("a write of the old leader, %s, got through after its time: %v", struck, m.late)
 		}
@@ -217,8 +231,11 @@ func ledgerOf(tn *town, id string) ledger.Job {
 	return j
 }
 
+var jobIDs = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
 // kindOf leaves out of a write what differs from job to job.
 func kindOf(write string) string {
+	write = jobIDs.ReplaceAllString(write, "*")
 	for _, part := range []string{"/plan/", "inbox/", "ended/"} {
 		if i := strings.Index(write, part); i >= 0 {
 			return write[:i+len(part)]
@@ -253,14 +270,19 @@ func (x tale) check(t *testing.T, tn *town, j ledger.Job) {
 }
 
 // secondStage describes a stage that reads the rows of the first.
-func secondStage(t *testing.T, first string) []byte {
+func secondStage(t *testing.T, first string, onlyMaps bool) []byte {
 	t.Helper()
 	schema, err := codec.MarshalSchema(arrow.NewSchema([]arrow.Field{{Name: "word", Type: arrow.BinaryTypes.String}}, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := proto.Marshal(&pluginv1.Stage{Name: "second", HasMap: true, Inputs: []*pluginv1.Input{
+	return marshal(t, &pluginv1.Stage{Name: "second", HasMap: true, MapOnly: onlyMaps, Inputs: []*pluginv1.Input{
 		{Name: first, InputKind: pluginv1.Stage_INPUT_KIND_ROW, InputSchema: schema, After: 1}}})
+}
+
+func marshal(t *testing.T, s *pluginv1.Stage) []byte {
+	t.Helper()
+	b, err := proto.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
 	}

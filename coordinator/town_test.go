@@ -14,6 +14,7 @@ import (
 	controlv1 "github.com/mrctl/mrctl/api/control/v1"
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/stages"
 	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/output"
@@ -126,7 +127,7 @@ func (tn *town) patiently(ask func(context.Context, controlv1.ControlServiceClie
 			if err != nil {
 				tn.t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(tn.ctx, 10*time.Second)
+			ctx, cancel := context.WithTimeout(tn.ctx, 2*time.Second) // who is asked may be dead, and the job goes on under another
 			err = ask(ctx, controlv1.NewControlServiceClient(conn))
 			cancel()
 			_ = conn.Close()
@@ -175,7 +176,7 @@ func (tn *town) over(id string) (j ledger.Job) {
 func (tn *town) whole(j ledger.Job) {
 	tn.t.Helper()
 	want := []string{output.SuccessKey, output.ClaimKey}
-	for i := range j.Reduces {
+	for i := range j.Results() {
 		key := output.PartName(i, output.TSV)
 		want = append(want, key)
 		body, _, err := tn.out.Store.Get(tn.ctx, key)
@@ -191,10 +192,21 @@ func (tn *town) whole(j ledger.Job) {
 	if err == nil {
 		err = json.Unmarshal(body, &m)
 	}
-	if err != nil || m.Job != j.ID || len(m.Parts) != j.Reduces {
+	if err != nil || m.Job != j.ID || len(m.Parts) != j.Results() {
 		tn.t.Errorf("the manifest is %+v, %v", m, err)
 	}
 	if n := j.Counters["map.records_in"]; n != int64(j.Maps) {
 		tn.t.Errorf("counted %d records, want %d; %v", n, j.Maps, j.Warnings)
 	}
+}
+
+// onlyMaps reports whether the stages of a job only map.
+func (tn *town) onlyMaps(id string) bool {
+	j, err := ledger.ReadJob(context.WithoutCancel(tn.ctx), tn.store.Store, id)
+	if err != nil {
+		tn.t.Error(err)
+		return false
+	}
+	s, err := stages.Describe(j.Spec, 0)
+	return err == nil && s.GetMapOnly()
 }

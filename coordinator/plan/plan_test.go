@@ -106,7 +106,7 @@ func TestSizes(t *testing.T) {
 		{spec.Job{}, 1 << 50, 1 << 20, spec.DefaultSplitSize, spec.MaxPartitions},
 		{spec.Job{SplitSize: 1, Partitions: 9}, gib, 2, 1, 9},
 	} {
-		if s, p := splitSize(c.job, c.total, Hints{Slots: c.slots, Share: 512 << 20}), partitions(c.job, c.total, c.slots); s != c.split || p != c.partitions {
+		if s, p := splitSize(c.job, c.total, Hints{Slots: c.slots, Share: 512 << 20}), partitions(c.job, c.total, Hints{Slots: c.slots}); s != c.split || p != c.partitions {
 			t.Errorf("%d bytes on %d slots: splits of %d, %d partitions; want %d, %d", c.total, c.slots, s, p, c.split, c.partitions)
 		}
 	}
@@ -237,6 +237,22 @@ func TestBuildRows(t *testing.T) {
 		}
 		if _, err := Build(t.Context(), mem.New(), disk{}, "j", spec.Job{Inputs: []string{name}, InputFormat: "lines"}, Hints{Stage: stage}); !errs.Is(err, errs.Invalid) {
 			t.Errorf("rows of lines: %v", err)
+		}
+	}
+}
+
+// A stage of maps only has no partitions, and asking for some is refused.
+func TestBuildMapOnly(t *testing.T) {
+	job := spec.Job{Inputs: []string{input(t, map[string]int{"a": 10})}}
+	h := Hints{Stage: &pluginv1.Stage{MapOnly: true}}
+	head, err := Build(t.Context(), mem.New(), disk{}, "j", job, h)
+	if err != nil || head.Partitions != 0 || head.Maps != 1 {
+		t.Errorf("%+v %v", head, err)
+	}
+	for n, want := range map[int]string{1: "mrctl cat", 2: "--split-size"} {
+		job.Partitions = n
+		if _, err := Build(t.Context(), mem.New(), disk{}, "j", job, h); !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d partitions: %v", n, err)
 		}
 	}
 }
