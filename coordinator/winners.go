@@ -78,6 +78,9 @@ func (j *job) result() ([]ledger.TaskRecord, map[string]int64) {
 	counters, _ := j.mapCounters()
 	for _, w := range winners {
 		addTally(counters, string(w.Phase), tallyOf(w))
+		for _, p := range w.Named {
+			counters["output."+output.NameOf(p.Key)+".rows"] += p.Rows
+		}
 	}
 	return winners, counters
 }

@@ -16,20 +16,21 @@ import (
 
 // program is a job compiled. It is never changed after that; each attempt has its own state.
 type program[In, K, V, Out any] struct {
-	job    Job[In, K, V, Out]
-	about  *pluginv1.Stage
-	keys   *codec.Codec[K]
-	sorted *sorting[K, V] // nil: values come in any order
-	vals   *codec.Codec[V]
-	rows   *structs[In] // nil where In is no struct
-	after  []int        // of the inputs, those that are rows of other stages
-	inputs []mapProgram // of the named inputs; none: the job's own Map
-	out    *table[Out]  // rows of Out; nil when Reduce is nil
-	pairs  *pairTable   // rows of a key and its value, when Reduce is nil
-	words  bool         // the fold is of 64-bit integers, each value for itself
-	tables *sumTables   // for it
-	folds  *foldTables[V]
-	plain  bool // combining is off: jobstest shows that it changes nothing
+	job     Job[In, K, V, Out]
+	about   *pluginv1.Stage
+	keys    *codec.Codec[K]
+	sorted  *sorting[K, V] // nil: values come in any order
+	vals    *codec.Codec[V]
+	rows    *structs[In] // nil where In is no struct
+	after   []int        // of the inputs, those that are rows of other stages
+	inputs  []mapProgram // of the named inputs; none: the job's own Map
+	out     *table[Out]  // rows of Out; nil when Reduce is nil
+	pairs   *pairTable   // rows of a key and its value, when Reduce is nil
+	outlets []outlet     // the named outputs
+	words   bool         // the fold is of 64-bit integers, each value for itself
+	tables  *sumTables   // for it
+	folds   *foldTables[V]
+	plain   bool // combining is off: jobstest shows that it changes nothing
 }
 
 var nameRE = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
@@ -53,8 +54,8 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	switch {
 	case len(j.Inputs) > 0 && (j.Map != nil || j.MapBatch != nil || j.block != nil):
 		return fail("it has both Inputs and a Map: give each input its function by jobs.From")
-	case len(j.Outputs) > 0:
-		return fail("named outputs are not available yet: use Out")
+	case len(j.Outputs) > 0 && j.Reduce == nil && !j.onlyMaps():
+		return fail("Outputs are written by Reduce, and it has none")
 	case j.block != nil && (j.Map != nil || j.MapBatch != nil):
 		return fail("it is ready-made: leave its Map and MapBatch nil")
 	case j.Map == nil && j.MapBatch == nil && j.block == nil && len(j.Inputs) == 0:
@@ -114,6 +115,9 @@ func compile[In, K, V, Out any](j Job[In, K, V, Out]) (*program[In, K, V, Out], 
 	p.about.HasPartition, p.about.Identity = j.Partition != nil || p.sorted != nil, identity
 	if p.about.Sides, err = sideNames(j.Sides); err != nil {
 		return fail("Sides: %w", err)
+	}
+	if p.outlets, p.about.Outputs, err = compileOutputs(j.Outputs); err != nil {
+		return fail("Outputs: %w", err)
 	}
 	if err := p.readsInputs(); err != nil {
 		return fail("%w", err)

@@ -31,7 +31,7 @@ func TestRefusedJobs(t *testing.T) {
 		"both Map and MapBatch": change(func(j *wordJob) {
 			j.MapBatch = func(context.Context, arrow.RecordBatch, *BatchEmitter) error { return nil }
 		}),
-		"named outputs are not available": change(func(j *wordJob) { j.Outputs = []NamedOutput{Output[string]("bad")} }),
+		"Outputs are written by Reduce":  change(func(j *wordJob) { j.Outputs = []NamedOutput{Output[string]("bad")} }),
 		"set Reduce":                      change(func(j *wordJob) { j.SortBy = byNothing }),
 		"SortBy cannot go with Combine":   change(func(j *wordJob) { j.SortBy, j.Combine, j.Reduce = byNothing, Sum[int64](), noReduce }),
 		"SortBy goes with Map": change(func(j *wordJob) {

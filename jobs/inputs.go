@@ -66,13 +66,14 @@ type shared[K, V any] struct {
 	words     bool
 	tables    *sumTables
 	folds     *foldTables[V]
+	outlets   []outlet // of a job that only maps
 }
 
 // compileInput makes the program of an input. Its Out is nothing: rows are made by the job that it belongs to.
 func compileInput[In, K, V any](name string, fn func(context.Context, In, func(K, V)) error, of shared[K, V]) (mapProgram, error) {
 	p := &program[In, K, V, struct{}]{
 		job:    Job[In, K, V, struct{}]{Name: of.job, Map: fn, Combine: of.combine, Partition: of.partition},
-		sorted: of.sorted, keys: of.keys, vals: of.vals, words: of.words, tables: of.tables, folds: of.folds,
+		sorted: of.sorted, keys: of.keys, vals: of.vals, words: of.words, tables: of.tables, folds: of.folds, outlets: of.outlets,
 		about: &pluginv1.Stage{Name: name},
 	}
 	return p, p.reads()
@@ -103,7 +104,7 @@ func (p *program[In, K, V, Out]) input() *pluginv1.Input {
 
 // readsInputs compiles the named inputs.
 func (p *program[In, K, V, Out]) readsInputs() error {
-	of := shared[K, V]{p.job.Name, p.job.Combine, p.job.Partition, p.sorted, p.keys, p.vals, p.words, p.tables, p.folds}
+	of := shared[K, V]{p.job.Name, p.job.Combine, p.job.Partition, p.sorted, p.keys, p.vals, p.words, p.tables, p.folds, p.outlets}
 	for _, in := range p.job.Inputs {
 		switch {
 		case !nameRE.MatchString(in.name):

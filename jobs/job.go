@@ -53,7 +53,7 @@ type Job[In, K, V, Out any] struct {
 	// Columns picks columns of Out by name, and their order; it is asked once, after the flags are parsed. Nil means all.
 	Columns func() []string
 
-	// Outputs declares further outputs besides Out. Not available yet: a job with Outputs is refused.
+	// Outputs are the named outputs that Reduce writes besides its rows, or Map where the job only maps.
 	Outputs []NamedOutput
 
 	// Sides are the files that the job's functions read besides their records.
@@ -103,22 +103,6 @@ type Stage interface {
 
 // Program checks the job and compiles it. The error says what to change.
 func (j Job[In, K, V, Out]) Program() (boundary.Program, error) { return compile(j) }
-
-// NamedOutput is a further output of a job; see Output.
-type NamedOutput interface{ outputName() string }
-
-// Side is a handle of a named output with rows of type T.
-type Side[T any] struct{ name string }
-
-// Output makes a handle of a named output, to be listed in Job.Outputs. Named outputs are not available yet.
-func Output[T any](name string) *Side[T] { return &Side[T]{name} }
-
-func (s *Side[T]) outputName() string { return s.name }
-
-// Emit writes a row to the output. It panics unless the job declares the output.
-func (s *Side[T]) Emit(context.Context, T) {
-	panic("jobs: output " + s.name + " is not declared in Job.Outputs")
-}
 
 // Identity is the job that changes nothing: each record is its own key, so that the result is the records in order. T
 // is string or []byte. The engine knows it and sorts without calling the plugin; with --key-bytes it sorts by those bytes

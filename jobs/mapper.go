@@ -27,6 +27,7 @@ type mapAttempt[In, K, V, Out any] struct {
 	e       *emitter[V]
 	add     func(key string, v V)
 	emit    func(K, V)
+	outs    *outlets                                    // where the job only maps
 	fn      func(context.Context, In, func(K, V)) error // Map
 	batch   *BatchEmitter
 	records uint64
@@ -51,6 +52,7 @@ func (p *program[In, K, V, Out]) Map(ctx context.Context, start *pluginv1.MapSta
 	a := &mapAttempt[In, K, V, Out]{program: p, most: int(start.GetBadSamples()), port: port,
 		watched: start.GetProgressNanos() > 0, all: start.GetReportBad()}
 	a.ctx = context.WithValue(withSides(ctx, start.GetSides()), tallyKey{}, &a.tally)
+	a.ctx, a.outs = newOutlets(a.ctx, p.mapOutlets(), port)
 	a.e = p.newEmitter(start, port)
 	defer a.e.release()
 	a.add = a.e.adder(p.job.Combine)
@@ -70,6 +72,14 @@ func (p *program[In, K, V, Out]) Map(ctx context.Context, start *pluginv1.MapSta
 	return &pluginv1.Counters{
 		User: a.tally.sums(), RecordsIn: a.records, PairsOut: a.e.emitted(), BadRecords: a.bad, BadSamples: a.samples,
 	}, nil
+}
+
+// mapOutlets are the named outputs that Map writes: it does where no reduce follows.
+func (p *program[In, K, V, Out]) mapOutlets() []outlet {
+	if p.job.onlyMaps() {
+		return p.outlets
+	}
+	return nil
 }
 
 func (p *program[In, K, V, Out]) newEmitter(start *pluginv1.MapStart, port boundary.MapPort) *emitter[V] {
@@ -192,6 +202,9 @@ func (a *mapAttempt[In, K, V, Out]) run(port boundary.MapPort) error {
 		if err != nil {
 			return err
 		}
+		if err := a.outs.failed(); err != nil {
+			return err
+		}
 		a.records += uint64(in.Len())
 		if err := a.report(); err != nil {
 			return err
@@ -210,7 +223,9 @@ func (a *mapAttempt[In, K, V, Out]) finish() (err error) {
 			err = panicked(recover())
 		}
 	}()
-	err = a.e.finish()
+	if err = a.e.finish(); err == nil {
+		err = a.outs.finish()
+	}
 	returned = true
 	return err
 }

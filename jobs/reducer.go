@@ -106,10 +106,11 @@ func (g *groups) broken() error {
 func (p *program[In, K, V, Out]) Reduce(ctx context.Context, start *pluginv1.ReduceStart, port boundary.ReducePort) (*pluginv1.Counters, error) {
 	a := &reduceAttempt[In, K, V, Out]{program: p, groups: groups{port: port}}
 	a.ctx = context.WithValue(withSides(ctx, start.GetSides()), tallyKey{}, &a.tally)
+	a.ctx, a.outs = newOutlets(a.ctx, p.outlets, port)
 	if p.out != nil {
-		a.rows = newRowWriter(p.out.layout, port, p.out.columns)
+		a.rows = newRowWriter(p.out.layout, port.Batch(), port.Send, p.out.columns)
 	} else {
-		a.rows = newRowWriter(p.pairs.layout, port, p.pairs.keys, p.pairs.vals)
+		a.rows = newRowWriter(p.pairs.layout, port.Batch(), port.Send, p.pairs.keys, p.pairs.vals)
 	}
 	if err := guard(a.run, &a.goexit); err != nil {
 		return nil, err
@@ -124,6 +125,7 @@ type reduceAttempt[In, K, V, Out any] struct {
 	ctx     context.Context
 	tally   tally
 	rows    *rowWriter
+	outs    *outlets
 	scratch []byte
 	goexit  *boundary.Failure
 }
@@ -141,7 +143,7 @@ func (a *reduceAttempt[In, K, V, Out]) run() (err error) {
 	for a.next() {
 		if err = group(); err == nil {
 			a.skip()
-			err = a.rows.err
+			err = errors.Join(a.rows.err, a.outs.failed())
 		}
 		if err != nil {
 			returned = true
@@ -150,7 +152,7 @@ func (a *reduceAttempt[In, K, V, Out]) run() (err error) {
 	}
 	if err = a.broken(); err == nil {
 		a.rows.send()
-		err = a.rows.err
+		err = errors.Join(a.rows.err, a.outs.finish())
 	}
 	returned = true
 	return err

@@ -9,7 +9,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/errs"
 )
@@ -119,7 +118,7 @@ func newLayout(fields []arrow.Field, columns func() []string) (layout, error) {
 // rowWriter gathers rows in one attempt and sends them in batches, all in the same memory.
 type rowWriter struct {
 	layout
-	port  boundary.ReducePort
+	put   func(arrow.RecordBatch) error
 	parts []*codec.Builder // of the columns, left to right
 	bytes int              // encoded, since the last batch
 	size  int              // of a batch, in bytes
@@ -127,9 +126,10 @@ type rowWriter struct {
 	err   error            // the first that befell; rows are discarded from then on
 }
 
-// newRowWriter makes a writer of rows that come in encoded parts, one for each decoder.
-func newRowWriter(l layout, port boundary.ReducePort, parts ...*codec.Decoder) *rowWriter {
-	w := &rowWriter{layout: l, port: port, size: port.Batch()}
+// newRowWriter makes a writer of rows that come in encoded parts, one for each decoder. put takes batches of size bytes,
+// and keeps nothing of them.
+func newRowWriter(l layout, size int, put func(arrow.RecordBatch) error, parts ...*codec.Decoder) *rowWriter {
+	w := &rowWriter{layout: l, put: put, size: size}
 	for _, d := range parts {
 		w.parts = append(w.parts, d.NewBuilder())
 	}
@@ -170,5 +170,5 @@ func (w *rowWriter) send() {
 			cols[i] = all[at]
 		}
 	}
-	w.err = errs.E(errs.Other, "send rows", "", w.port.Send(array.NewRecordBatch(w.schema, cols, int64(n))))
+	w.err = errs.E(errs.Other, "send rows", "", w.put(array.NewRecordBatch(w.schema, cols, int64(n))))
 }

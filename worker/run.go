@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/apache/arrow-go/v18/arrow"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
@@ -19,7 +18,6 @@ import (
 	"github.com/mrctl/mrctl/worker/mapside"
 	"github.com/mrctl/mrctl/worker/pluginhost"
 	"github.com/mrctl/mrctl/worker/reduceside"
-	"github.com/mrctl/mrctl/worker/table"
 )
 
 // share is the memory of one attempt: the worker's, by slots.
@@ -63,13 +61,9 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 		},
 		Log: a.log, Progress: m.progress, Yield: at.yield.Load,
 	}
-	var part *stagedPart
+	put := &parts{at: at, j: j}
 	if j.stage.GetMapOnly() {
-		deps.Yield = nil // the part is of the whole split
-		deps.Part = func(ctx context.Context, schema *arrow.Schema) (_ table.PartWriter, err error) {
-			part, err = newPart(ctx, at, j, schema)
-			return part, err
-		}
+		deps.Part, deps.Named, deps.Yield = put.open, put.openNamed, nil // the parts are of the whole split
 	}
 	var letters *deadLetters
 	if j.spec.MaxBadRecords > 0 {
@@ -87,8 +81,8 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{tally: res.Tally}, err
 	}
-	if part != nil {
-		mine, err := a.win(ctx, at, j, ledger.TaskRecord{Phase: ledger.Map, Part: part.record()}, res.Tally, part)
+	if j.stage.GetMapOnly() {
+		mine, err := put.win(ctx, a, ledger.TaskRecord{Phase: ledger.Map}, res.Tally)
 		return outcome{tally: res.Tally, lostRace: !mine}, err
 	}
 	out := outcome{tally: res.Tally, digest: res.Digest[:], run: res.RunPath, end: m.end(res.End)}
@@ -107,17 +101,14 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 // runReduce runs a reduce attempt, stages its part and creates the record of the task, or learns that another attempt's
 // record stands already: then its own part is given up.
 func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, error) {
-	var part *stagedPart
+	put := &parts{at: at, j: j}
 	var stream *boundary.ReduceStream
 	own := &ownPlugin{a: a, j: j, name: fmt.Sprintf("plugin-reduce-%d.%d", at.id.Task, at.id.Attempt)}
 	defer own.close()
 	defer func() { stream.Close() }()
 	deps := reduceside.Deps{
 		Fetch: a.fetch,
-		Part: func(ctx context.Context, schema *arrow.Schema) (_ table.PartWriter, err error) {
-			part, err = newPart(ctx, at, j, schema)
-			return part, err
-		},
+		Part: put.open, Named: put.openNamed,
 		Reduce: func(ctx context.Context, start *pluginv1.ReduceStart) (_ reduceside.Reducer, err error) {
 			p, err := a.reducePlugin(ctx, at, j, own) // not before: a reduce that the engine does needs no plugin
 			if err == nil {
@@ -145,10 +136,10 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 		}
 		return outcome{tally: res.Tally}, err
 	}
-	rec := ledger.TaskRecord{Phase: ledger.Reduce, Part: part.record(), Inputs: make(ledger.Inputs, len(res.Inputs))}
+	rec := ledger.TaskRecord{Phase: ledger.Reduce, Inputs: make(ledger.Inputs, len(res.Inputs))}
 	for i, in := range res.Inputs {
 		rec.Inputs[i] = ledger.Input{Attempt: int32(in.Attempt), Digest: hex.EncodeToString(in.Output)}
 	}
-	mine, err := a.win(ctx, at, j, rec, res.Tally, part)
+	mine, err := put.win(ctx, a, rec, res.Tally)
 	return outcome{tally: res.Tally, lostRace: !mine}, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/urfave/cli/v2"
@@ -24,7 +25,8 @@ func (p *program) catCommand() *cli.Command {
 		Name:      "cat",
 		Usage:     "print the rows of a result",
 		ArgsUsage: "OUTPUT",
-		Description: `OUTPUT is the folder of a result that is whole (it has _SUCCESS), or one of its parts, or any file of such a format. Parquet
+		Description: `OUTPUT is the folder of a result that is whole (it has _SUCCESS), or one of its named outputs (counts/errors), or one of its
+parts, or any file of such a format. Parquet
 and Arrow are printed as tsv or, with --json, as lines of JSON; text as it is, decompressed, csv with one header.
 
   mrctl cat counts
@@ -90,18 +92,31 @@ func (p *program) partsOf(c *cli.Context) (storage.Store, []string, error) {
 		return nil, nil, err
 	}
 	m, err := output.ReadManifest(c.Context, store)
-	if errs.Is(err, errs.NotFound) || errors.Is(err, storage.ErrNotExist) {
+	name := ""
+	if missing(err) { // perhaps it is a named output of the result above
+		var folder string
+		folder, name = folderOf(strings.TrimRight(uri, "/"))
+		if above, aboveErr := r.Output(folder); aboveErr == nil {
+			if of, aboveErr := output.ReadManifest(c.Context, above); aboveErr == nil && len(of.Of(name)) > 0 {
+				store, m, err = above, of, nil
+			}
+		}
+	}
+	if missing(err) {
 		return nil, nil, next(errs.New(errs.NotFound, "cat %s: it is neither a file of a known format nor a result that is whole", uri), "mrctl jobs says whether its job goes on")
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	var keys []string
-	for _, part := range m.Parts {
+	for _, part := range m.Of(name) {
 		keys = append(keys, part.Key)
 	}
 	return store, keys, nil
 }
+
+// missing tells that there is no result.
+func missing(err error) bool { return errs.Is(err, errs.NotFound) || errors.Is(err, storage.ErrNotExist) }
 
 // printer prints parts.
 type printer struct {

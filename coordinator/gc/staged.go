@@ -9,6 +9,7 @@ import (
 
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/stages"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/output"
 	"github.com/mrctl/mrctl/storage/prefix"
@@ -52,15 +53,21 @@ func (f *finder) staged(rec ledger.Job) bool {
 // the output before it does, so it is asked for the claim after what is there has been listed.
 func (f *finder) pending(item *Item, rec ledger.Job, out storage.Store, sweeper storage.Sweeper) (wait bool, err error) {
 	format := output.Format(rec.Spec.WithDefaults().OutputFormat)
+	outputs, err := outputsOf(rec)
+	if err != nil {
+		return false, err
+	}
 	var found []storage.Pending
 	for i := range rec.Results() {
-		list, err := sweeper.PendingOf(f.ctx, output.PartName(i, format))
-		if err != nil {
-			return false, err
-		}
-		for _, p := range list {
-			if f.old(p.Started, f.Limits.Staged) {
-				found = append(found, p)
+		for _, name := range outputs {
+			list, err := sweeper.PendingOf(f.ctx, output.NamedPart(name, i, format))
+			if err != nil {
+				return false, err
+			}
+			for _, p := range list {
+				if f.old(p.Started, f.Limits.Staged) {
+					found = append(found, p)
+				}
 			}
 		}
 	}
@@ -74,6 +81,19 @@ func (f *finder) pending(item *Item, rec ledger.Job, out storage.Store, sweeper 
 		item.add(0, func(ctx context.Context) error { return out.Discard(ctx, p.Token) })
 	}
 	return false, nil
+}
+
+// outputsOf are the names of a job's outputs, of which the result has none.
+func outputsOf(rec ledger.Job) ([]string, error) {
+	last, err := stages.Describe(rec.Spec, len(rec.Spec.Then))
+	if err != nil {
+		return nil, err
+	}
+	names := []string{""}
+	for _, o := range last.GetOutputs() {
+		names = append(names, o.GetName())
+	}
+	return names, nil
 }
 
 // claimed reports whether an output belongs to another job that is live, or may be: one that this store knows nothing of.

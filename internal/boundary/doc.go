@@ -69,6 +69,9 @@ type MapPort interface {
 	Send(*Pairs) error
 	// Progress tells how many records are done. The worker hears of it now and then, or as often as it has asked to.
 	Progress(records uint64) error
+	// SendNamed hands over rows of a named output, in a job that only maps; output is its place in the stage's list. They are
+	// free again when it returns.
+	SendNamed(output int, rec arrow.RecordBatch) error
 	// Bad hands over records that have been set aside, for a worker that has asked for all of them.
 	Bad([]*pluginv1.BadRecord) error
 }
@@ -81,6 +84,8 @@ type ReducePort interface {
 	Batch() int
 	// Send hands rows of the result over, of the stage's output schema. They are free again when it returns.
 	Send(arrow.RecordBatch) error
+	// SendNamed is Send for a named output; output is its place in the stage's list.
+	SendNamed(output int, rec arrow.RecordBatch) error
 }
 
 // Program is a stage of a job, compiled. Its methods may run many attempts at once. An error that is the user's is a

@@ -10,6 +10,8 @@ import (
 type LocalMap struct {
 	Next func() (*Input, error)
 	Out  func(*Pairs) error
+	// Named takes the rows of named outputs; nil: they go nowhere.
+	Named func(output int, rec arrow.RecordBatch) error
 }
 
 // Recv calls Next.
@@ -34,10 +36,22 @@ func (p LocalMap) Progress(uint64) error { return nil }
 // Bad has nobody to tell.
 func (p LocalMap) Bad([]*pluginv1.BadRecord) error { return nil }
 
+// SendNamed calls Named.
+func (p LocalMap) SendNamed(output int, rec arrow.RecordBatch) error { return toNamed(p.Named, output, rec) }
+
+func toNamed(to func(int, arrow.RecordBatch) error, output int, rec arrow.RecordBatch) error {
+	if to == nil {
+		return nil
+	}
+	return to(output, rec)
+}
+
 // LocalReduce is a ReducePort within one process.
 type LocalReduce struct {
 	Next func() (*Group, error)
 	Out  func(arrow.RecordBatch) error
+	// Named takes the rows of named outputs; nil: they go nowhere.
+	Named func(output int, rec arrow.RecordBatch) error
 }
 
 // Recv calls Next.
@@ -48,3 +62,8 @@ func (p LocalReduce) Batch() int { return BatchSize }
 
 // Send calls Out.
 func (p LocalReduce) Send(rec arrow.RecordBatch) error { return p.Out(rec) }
+
+// SendNamed calls Named.
+func (p LocalReduce) SendNamed(output int, rec arrow.RecordBatch) error {
+	return toNamed(p.Named, output, rec)
+}

@@ -33,6 +33,7 @@ type MapStream struct {
 	onBad    func([]*pluginv1.BadRecord)
 	counters *pluginv1.Counters
 	end      ending
+	named
 	own      [mostBuffers][]byte // where batches are copied out of segments
 
 	out    sync.Mutex // held while a message is sent
@@ -228,6 +229,10 @@ func (s *MapStream) recv() (*Pairs, error) {
 			if err := s.lease.credited(k.Credit); err != nil {
 				return nil, blame(err)
 			}
+		case *pluginv1.MapResponse_Rows:
+			if err := s.take(k.Rows, m.GetBody(), s.more); err != nil {
+				return nil, err
+			}
 		case *pluginv1.MapResponse_Batch:
 			bufs, err := s.buffers(k.Batch, m.GetBody())
 			if err != nil {
@@ -246,13 +251,16 @@ func (s *MapStream) buffers(b *pluginv1.PairBatch, body []byte) ([][]byte, error
 	if p := b.GetPlace(); p != nil {
 		return s.lease.take(p, b.GetBuffers().GetLengths(), s.own[:])
 	}
-	return join(b.GetBuffers().GetLengths(), b.GetBodyLength(), body, func() ([]byte, error) {
-		m, err := s.stream.Recv()
-		if err != nil {
-			return nil, s.lost(err)
-		}
-		return m.GetBody(), nil
-	})
+	return join(b.GetBuffers().GetLengths(), b.GetBodyLength(), body, s.more)
+}
+
+// more is the next message of a body that is longer than one.
+func (s *MapStream) more() ([]byte, error) {
+	m, err := s.stream.Recv()
+	if err != nil {
+		return nil, s.lost(err)
+	}
+	return m.GetBody(), nil
 }
 
 func (s *MapStream) lost(err error) error {

@@ -29,6 +29,7 @@ type ReduceStream struct {
 	counters *pluginv1.Counters
 	end      ending
 	lease    *lease // nil: nothing is shared
+	named
 
 	out    sync.Mutex // held while a message is sent
 	closed atomic.Bool
@@ -168,8 +169,11 @@ func (s *ReduceStream) recv() (arrow.RecordBatch, error) {
 				return nil, blame(err)
 			}
 		case *pluginv1.ReduceResponse_Batch:
-			if n := k.Batch.GetOutput(); n != 0 {
-				return nil, blame(errs.New(errs.Corrupt, "rows of output %d, and the stage has one output", n))
+			if k.Batch.GetOutput() != 0 {
+				if err := s.take(k.Batch, m.GetBody(), s.more); err != nil {
+					return nil, err
+				}
+				continue
 			}
 			msg, err := s.message(k.Batch, m.GetBody())
 			if err != nil {
@@ -191,18 +195,21 @@ func (s *ReduceStream) message(b *pluginv1.OutputBatch, body []byte) ([]byte, er
 	if p := b.GetPlace(); p != nil {
 		bufs, err = s.lease.take(p, lengths, nil) // not into the memory of the last: rows may be kept
 	} else {
-		bufs, err = join(lengths, lengths[0], body, func() ([]byte, error) {
-			m, err := s.stream.Recv()
-			if err != nil {
-				return nil, s.lost(err)
-			}
-			return m.GetBody(), nil
-		})
+		bufs, err = join(lengths, lengths[0], body, s.more)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return bufs[0], nil
+}
+
+// more is the next message of a body that is longer than one.
+func (s *ReduceStream) more() ([]byte, error) {
+	m, err := s.stream.Recv()
+	if err != nil {
+		return nil, s.lost(err)
+	}
+	return m.GetBody(), nil
 }
 
 func (s *ReduceStream) lost(err error) error {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -33,8 +35,9 @@ func (e *LostError) Error() string {
 	return fmt.Sprintf("%d staged parts are gone before they were published: %s%s", len(e.Keys), strings.Join(keys, ", "), more)
 }
 
-// Publish makes parts visible. Those that are already stay so. Staged parts that are gone are a *LostError, after all
-// others have been published; a part that another object stands in the place of is an errs.Conflict.
+// Publish makes parts visible. Those that are already stay so, and one that another attempt of its task has published with the
+// same bytes counts as published. Staged parts that are gone are a *LostError, after all others have been published; a part
+// that something else stands in the place of is an errs.Conflict.
 func Publish(ctx context.Context, store storage.Store, parts []Staged) error {
 	var mu sync.Mutex
 	var lost LostError
@@ -55,6 +58,9 @@ func Publish(ctx context.Context, store storage.Store, parts []Staged) error {
 				lost.Keys = append(lost.Keys, p.Key)
 				return nil
 			case errors.Is(err, storage.ErrPrecondition):
+				if same, sameErr := isThere(ctx, store, p); same || sameErr != nil {
+					return sameErr
+				}
 				return errs.E(errs.Conflict, "publish part", p.Key, fmt.Errorf("something else has been put in its place: %w", err))
 			}
 			return errs.E(errs.Other, "publish part", p.Key, err)
@@ -68,6 +74,31 @@ func Publish(ctx context.Context, store storage.Store, parts []Staged) error {
 		return &lost
 	}
 	return nil
+}
+
+// isThere reports whether the bytes of a part stand in its place, whoever put them there: a task that was run again because
+// another of its parts was lost brings this one a second time.
+func isThere(ctx context.Context, store storage.Store, p Staged) (bool, error) {
+	fail := func(err error) (bool, error) { return false, errs.E(errs.Other, "publish part", p.Key, err) }
+	body, info, err := store.Open(ctx, p.Key, 0, -1)
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = body.Close() }() // it was only read
+	if info.Size != p.Bytes {
+		return false, nil
+	}
+	sum := crc32.New(castagnoli)
+	if _, err := io.Copy(sum, body); err != nil {
+		return fail(err)
+	}
+	if sum.Sum32() != p.CRC {
+		return false, nil
+	}
+	if err := store.Discard(ctx, p.Token); err != nil {
+		return fail(err)
+	}
+	return true, nil
 }
 
 // Discard gives up staged parts. Those that are published stay. It goes on after an error and returns all.
@@ -105,6 +136,16 @@ type ManifestPart struct {
 }
 
 const manifestVersion = 1
+
+// Of gives the parts of an output: by its name, or of the result itself, which has none.
+func (m Manifest) Of(name string) (parts []ManifestPart) {
+	for _, p := range m.Parts {
+		if NameOf(p.Key) == name {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
 
 // Succeed declares the result whole. The same manifest again is success; another one there is an errs.Conflict.
 func Succeed(ctx context.Context, store storage.Store, m Manifest) error {

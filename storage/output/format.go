@@ -111,3 +111,20 @@ func PartName(i int, f Format) string {
 	}
 	return fmt.Sprintf("part-%05d.%s", i, f)
 }
+
+// NamedPart is the key of a part of a named output: in a folder of that name. The result itself has none.
+func NamedPart(name string, i int, f Format) string {
+	if name == "" {
+		return PartName(i, f)
+	}
+	return name + "/" + PartName(i, f)
+}
+
+// NameOf is the name of the output that a part is of; "" of the result itself.
+func NameOf(key string) string {
+	name, _, ok := strings.Cut(key, "/")
+	if !ok {
+		return ""
+	}
+	return name
+}

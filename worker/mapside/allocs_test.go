@@ -11,6 +11,7 @@ import (
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/rows"
+	"github.com/mrctl/mrctl/worker/table"
 )
 
 // quietLines is the same batch of records again and again.
@@ -31,8 +32,9 @@ func (l *quietLines) Close() error { return nil }
 
 // quietPlugin swallows records and gives pairs that were made before.
 type quietPlugin struct {
-	pairs []*boundary.Pairs
-	done  chan struct{}
+	table.NamedSource // of no outputs
+	pairs             []*boundary.Pairs
+	done              chan struct{}
 }
 
 func (p *quietPlugin) Buffer(int) *rows.Records                  { return nil }

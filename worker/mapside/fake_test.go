@@ -15,6 +15,7 @@ import (
 	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/rows"
+	"github.com/mrctl/mrctl/worker/table"
 )
 
 // lines are input in batches.
@@ -46,17 +47,18 @@ func (l *lines) Close() error { l.closed = true; return nil }
 
 // plugin is an in-process Mapper: words with the count 1. It answers each batch of records with batches of pairs.
 type plugin struct {
-	ctx    context.Context
-	n      int
-	shape  string // "", "sorted", "parts"
-	size   int    // pairs in a batch
-	out    chan *boundary.Pairs
-	done   chan struct{}
-	fail   error // given by Recv after the first batch of records
-	failed chan struct{}
-	pairs  uint64
-	break_ func(*boundary.Pairs) // spoils what is sent
-	counts pluginv1.Counters
+	table.NamedSource // of no outputs
+	ctx               context.Context
+	n                 int
+	shape             string // "", "sorted", "parts"
+	size              int    // pairs in a batch
+	out               chan *boundary.Pairs
+	done              chan struct{}
+	fail              error // given by Recv after the first batch of records
+	failed            chan struct{}
+	pairs             uint64
+	break_            func(*boundary.Pairs) // spoils what is sent
+	counts            pluginv1.Counters
 }
 
 func newPlugin(ctx context.Context, n int) *plugin {

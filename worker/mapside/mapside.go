@@ -62,6 +62,7 @@ type Mapper interface {
 	Recv() (*boundary.Pairs, error)
 	// Counters is what the plugin counted; valid after io.EOF.
 	Counters() *pluginv1.Counters
+	table.NamedSource
 }
 
 // locator is a Mapper that remembers where the records it sent came from: exactly, or at least in words.
@@ -111,9 +112,10 @@ type Deps struct {
 	Open func(ctx context.Context, buffer func(n int) *rows.Records, onBad func(object string, off int64, err error)) (Records, error)
 	// Map starts a stream, which ends when ctx does. It is not called where the map is the identity.
 	Map func(ctx context.Context, start *pluginv1.MapStart) (Mapper, error)
-	// Part opens the part of a map-only task.
-	Part func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error)
-	Log  *zap.Logger
+	// Part opens the part of a map-only task, Named that of a named output.
+	Part  func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error)
+	Named func(ctx context.Context, output int, schema *arrow.Schema) (table.PartWriter, error)
+	Log   *zap.Logger
 	// Bad is told of every bad record, from several goroutines. nil: samples in the tally are enough.
 	Bad func(*sessionv1.BadSample)
 	// Yield reports, between two batches, whether the attempt is to end there, so that others may do the rest. nil: never.
@@ -208,6 +210,11 @@ func (f *feeder) throughPlugin(ctx context.Context, cancel context.CancelCauseFu
 	})
 	if err != nil {
 		return err
+	}
+	if p, ok := s.(*partSink); ok {
+		if err := p.named.Take(t.Stage, m); err != nil {
+			return err
+		}
 	}
 	f.to = m
 	f.hear(m)

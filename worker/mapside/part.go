@@ -9,8 +9,9 @@ import (
 
 // partSink writes the pairs of a map-only attempt to its part as they come.
 type partSink struct {
-	part table.PartWriter
-	cols *table.Columns
+	part  table.PartWriter
+	cols  *table.Columns
+	named *table.Named
 }
 
 func newPartSink(ctx context.Context, t *Task, d *Deps) (*partSink, error) {
@@ -27,7 +28,12 @@ func newPartSink(ctx context.Context, t *Task, d *Deps) (*partSink, error) {
 		part.Abort()
 		return nil, err
 	}
-	return &partSink{part: part, cols: cols}, nil
+	named, err := table.OpenNamed(ctx, t.Stage, d.Named)
+	if err != nil {
+		part.Abort()
+		return nil, err
+	}
+	return &partSink{part, cols, named}, nil
 }
 
 func (p *partSink) add(ctx context.Context, b *boundary.Pairs) error {
@@ -44,7 +50,13 @@ func (p *partSink) finish(ctx context.Context, res *Result) error {
 		return err
 	}
 	res.Tally.RowsOut = uint64(p.cols.Rows())
+	if err := p.named.Stage(ctx); err != nil {
+		return err
+	}
 	return p.part.Stage(ctx)
 }
 
-func (p *partSink) abort() { p.part.Abort() }
+func (p *partSink) abort() {
+	p.part.Abort()
+	p.named.Abort()
+}

@@ -27,8 +27,9 @@ func (p *quietPart) Abort()                          {}
 
 // quietReducer swallows groups and gives nothing.
 type quietReducer struct {
-	pairs int
-	done  chan struct{}
+	table.NamedSource // of no outputs
+	pairs             int
+	done              chan struct{}
 }
 
 func (r *quietReducer) Send(_ context.Context, b *rows.Batch, _ bool) error {

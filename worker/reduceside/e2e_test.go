@@ -33,9 +33,10 @@ import (
 
 // mapper emits pairs that a test has made, whatever it is sent.
 type mapper struct {
-	ctx   context.Context
-	pairs []row
-	size  int
+	table.NamedSource // of no outputs
+	ctx               context.Context
+	pairs             []row
+	size              int
 }
 
 func (m *mapper) Buffer(n int) *rows.Records                  { return &rows.Records{Data: make([]byte, 0, n)} }

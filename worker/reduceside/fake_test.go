@@ -24,6 +24,7 @@ import (
 	"github.com/mrctl/mrctl/internal/rows"
 	"github.com/mrctl/mrctl/worker/runs"
 	"github.com/mrctl/mrctl/worker/shuffle"
+	"github.com/mrctl/mrctl/worker/table"
 )
 
 var number, _ = codec.For[int64]()
@@ -48,12 +49,13 @@ func stage(fold pluginv1.Stage_Fold, reduce bool) *pluginv1.Stage {
 
 // reducer is an in-process plugin that sums the values of each group, and checks what it is sent.
 type reducer struct {
-	t    *testing.T
-	ctx  context.Context
-	out  chan arrow.RecordBatch
-	done chan struct{}
-	fail error // given by Recv once the first batch has come
-	came chan struct{}
+	table.NamedSource // of no outputs
+	t                 *testing.T
+	ctx               context.Context
+	out               chan arrow.RecordBatch
+	done              chan struct{}
+	fail              error // given by Recv once the first batch has come
+	came              chan struct{}
 
 	key     []byte
 	sum     int64

@@ -12,7 +12,7 @@ import (
 )
 
 // throughPlugin streams groups to the plugin and writes what comes back.
-func (r *reduction) throughPlugin(ctx context.Context, in runs.Stream, part table.PartWriter) error {
+func (r *reduction) throughPlugin(ctx context.Context, in runs.Stream, part table.PartWriter, named *table.Named) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	id := r.t.ID
@@ -21,6 +21,9 @@ func (r *reduction) throughPlugin(ctx context.Context, in runs.Stream, part tabl
 		Partitions: uint32(r.t.Partitions), Memory: uint64(r.t.Memory / 2),
 	})
 	if err != nil {
+		return err
+	}
+	if err := named.Take(r.t.Stage, p); err != nil {
 		return err
 	}
 	send := func() error { return r.send(ctx, in, p) }

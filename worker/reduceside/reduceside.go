@@ -47,6 +47,7 @@ type Reducer interface {
 	// before. io.EOF means that the stream has ended and Recv knows why.
 	Send(ctx context.Context, b *rows.Batch, continues bool) error
 	CloseSend() error
+	table.NamedSource
 	// Recv gives the next rows of the result, which the caller releases, and io.EOF at the good end.
 	Recv() (arrow.RecordBatch, error)
 	// Counters is what the plugin counted; valid after io.EOF.
@@ -77,8 +78,9 @@ type Deps struct {
 	Fetch Fetcher
 	// Reduce starts a stream, which ends when ctx does.
 	Reduce func(ctx context.Context, start *pluginv1.ReduceStart) (Reducer, error)
-	// Part opens the attempt's part.
-	Part func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error)
+	// Part opens the attempt's part, Named that of a named output.
+	Part  func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error)
+	Named func(ctx context.Context, output int, schema *arrow.Schema) (table.PartWriter, error)
 	Log  *zap.Logger
 	// Progress is told the rows merged and the bytes fetched so far.
 	Progress func(records, bytes int64)
@@ -197,14 +199,19 @@ func (r *reduction) reduce(ctx context.Context, ranges []runs.Range, m *runs.Mer
 	if err != nil {
 		return err
 	}
+	var named *table.Named
 	defer func() {
 		if err != nil {
 			part.Abort()
+			named.Abort()
 		}
 	}()
+	if named, err = table.OpenNamed(ctx, r.t.Stage, r.d.Named); err != nil {
+		return err
+	}
 	switch {
 	case r.plugin:
-		err = r.throughPlugin(ctx, in, part)
+		err = r.throughPlugin(ctx, in, part, named)
 	case r.t.Stage.GetIdentity():
 		err = r.asRecords(ctx, in, part)
 	default:
@@ -215,6 +222,9 @@ func (r *reduction) reduce(ctx context.Context, ranges []runs.Range, m *runs.Mer
 	}
 	r.tally.RecordsIn = uint64(r.merged)
 	r.tally.SpilledBytes += uint64(m.Spilled)
+	if err := named.Stage(ctx); err != nil {
+		return err
+	}
 	return part.Stage(ctx)
 }
 
