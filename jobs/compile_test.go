@@ -31,9 +31,9 @@ func TestRefusedJobs(t *testing.T) {
 		"both Map and MapBatch": change(func(j *wordJob) {
 			j.MapBatch = func(context.Context, arrow.RecordBatch, *BatchEmitter) error { return nil }
 		}),
-		"Outputs are written by Reduce":  change(func(j *wordJob) { j.Outputs = []NamedOutput{Output[string]("bad")} }),
-		"set Reduce":                      change(func(j *wordJob) { j.SortBy = byNothing }),
-		"SortBy cannot go with Combine":   change(func(j *wordJob) { j.SortBy, j.Combine, j.Reduce = byNothing, Sum[int64](), noReduce }),
+		"Outputs are written by Reduce": change(func(j *wordJob) { j.Outputs = []NamedOutput{Output[string]("bad")} }),
+		"set Reduce":                    change(func(j *wordJob) { j.SortBy = byNothing }),
+		"SortBy cannot go with Combine": change(func(j *wordJob) { j.SortBy, j.Combine, j.Reduce = byNothing, Sum[int64](), noReduce }),
 		"SortBy goes with Map": change(func(j *wordJob) {
 			j.SortBy, j.Reduce, j.Map = byNothing, noReduce, nil
 			j.MapBatch = func(context.Context, arrow.RecordBatch, *BatchEmitter) error { return nil }

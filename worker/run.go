@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
@@ -108,7 +107,7 @@ func (a *Agent) runReduce(ctx context.Context, at *attempt, j *job) (outcome, er
 	defer func() { stream.Close() }()
 	deps := reduceside.Deps{
 		Fetch: a.fetch,
-		Part: put.open, Named: put.openNamed,
+		Part:  put.open, Named: put.openNamed,
 		Reduce: func(ctx context.Context, start *pluginv1.ReduceStart) (_ reduceside.Reducer, err error) {
 			p, err := a.reducePlugin(ctx, at, j, own) // not before: a reduce that the engine does needs no plugin
 			if err == nil {

@@ -116,7 +116,9 @@ func (p *program) partsOf(c *cli.Context) (storage.Store, []string, error) {
 }
 
 // missing tells that there is no result.
-func missing(err error) bool { return errs.Is(err, errs.NotFound) || errors.Is(err, storage.ErrNotExist) }
+func missing(err error) bool {
+	return errs.Is(err, errs.NotFound) || errors.Is(err, storage.ErrNotExist)
+}
 
 // printer prints parts.
 type printer struct {

@@ -37,7 +37,9 @@ func (p LocalMap) Progress(uint64) error { return nil }
 func (p LocalMap) Bad([]*pluginv1.BadRecord) error { return nil }
 
 // SendNamed calls Named.
-func (p LocalMap) SendNamed(output int, rec arrow.RecordBatch) error { return toNamed(p.Named, output, rec) }
+func (p LocalMap) SendNamed(output int, rec arrow.RecordBatch) error {
+	return toNamed(p.Named, output, rec)
+}
 
 func toNamed(to func(int, arrow.RecordBatch) error, output int, rec arrow.RecordBatch) error {
 	if to == nil {

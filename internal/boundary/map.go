@@ -34,7 +34,7 @@ type MapStream struct {
 	counters *pluginv1.Counters
 	end      ending
 	named
-	own      [mostBuffers][]byte // where batches are copied out of segments
+	own [mostBuffers][]byte // where batches are copied out of segments
 
 	out    sync.Mutex // held while a message is sent
 	closed atomic.Bool

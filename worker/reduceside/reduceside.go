@@ -81,7 +81,7 @@ type Deps struct {
 	// Part opens the attempt's part, Named that of a named output.
 	Part  func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error)
 	Named func(ctx context.Context, output int, schema *arrow.Schema) (table.PartWriter, error)
-	Log  *zap.Logger
+	Log   *zap.Logger
 	// Progress is told the rows merged and the bytes fetched so far.
 	Progress func(records, bytes int64)
 	// Total, which may be nil, is told the rows there are to merge, once all are here.
