@@ -168,18 +168,19 @@ func TestPackedTablesAreRefused(t *testing.T) {
 
 // A file that was changed anywhere is read or refused by name; it never takes the process with it.
 func TestDamagedTables(t *testing.T) {
-	schema, batches, _ := people(3)
-	for key, body := range tables(t, schema, batches) {
-		damage(t, key, body, rand.New(rand.NewPCG(7, uint64(len(body)))), 40)
-	}
-}
-
-// damage changes a few bytes, or cuts the file off, and reads what comes of it.
-func damage(t testing.TB, key, body string, rng *rand.Rand, times int) {
 	c, err := codec.For[person]()
 	if err != nil {
 		t.Fatal(err)
 	}
+	schema, batches, _ := people(3)
+	for key, body := range tables(t, schema, batches) {
+		damage(t, key, body, c.Fields(), rand.New(rand.NewPCG(7, uint64(len(body)))), 40)
+	}
+}
+
+// damage changes a few bytes, or cuts the file off, and reads what comes of it.
+func damage(t testing.TB, key, body string, fields []arrow.Field, rng *rand.Rand, times int) {
+	t.Helper()
 	for range times {
 		bad := []byte(body)
 		for range 1 + rng.IntN(3) {
@@ -192,7 +193,7 @@ func damage(t testing.TB, key, body string, rng *rand.Rand, times int) {
 		if rng.IntN(5) == 0 {
 			bad = bad[:rng.IntN(len(bad))]
 		}
-		readDamaged(t, key, string(bad), c.Fields())
+		readDamaged(t, key, string(bad), fields)
 	}
 }
 
