@@ -288,5 +288,8 @@ func (p *csv) row(dst, data []byte) ([]byte, error) {
 			return nil, fmt.Errorf("column %s: %w", c.name, err)
 		}
 	}
+	if len(dst) > p.columns.most {
+		return nil, p.columns.errLong()
+	}
 	return dst, nil
 }

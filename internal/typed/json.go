@@ -103,6 +103,9 @@ func (p *jsonLines) row(dst []byte, o *object, v []byte, raw bool) (_ []byte, er
 			return nil, fmt.Errorf("column %s: %w", c.name, err)
 		}
 	}
+	if len(dst) > p.columns.most {
+		return nil, p.columns.errLong()
+	}
 	return dst, nil
 }
 
@@ -162,6 +165,9 @@ func (p *jsonLines) items(dst []byte, elem *column, sub *object, v []byte) (_ []
 		end := valueEnd(v, i)
 		if dst, err = p.value(append(dst, 1), elem, sub, v[i:end], false); err != nil {
 			return nil, err
+		}
+		if len(dst) > p.columns.most {
+			return nil, p.columns.errLong()
 		}
 		if i = space(v, end); v[i] == ',' {
 			i = space(v, i+1)
