@@ -155,7 +155,7 @@ func TestFormatFor(t *testing.T) {
 // A record of many batches is looked through a few times and not once for each, which would take minutes; what follows
 // it is read, and a quote that is never closed is found out when the record is longer than any may be.
 func TestCSVRecordOfManyBatches(t *testing.T) {
-	long := strings.Repeat(strings.Repeat("\"\"", 500)+"\n", 8<<10)
+	long := strings.Repeat(strings.Repeat("\"\"", 500)+"\n", 3<<10)
 	b := newBucket(map[string]string{"a.csv": "name,n\nx,1\n\"" + long + "\",2\ny,3\n", "b.csv": "n,name\n4,z\n", "open.csv": "name,n\nx,1\n\"" + long})
 	opt := Options{Format: "auto"}
 	read := func(keys ...string) ([]found, error) {
