@@ -161,7 +161,8 @@ func timeCell(a arrow.Array) cell {
 	most := (math.MaxInt64 - 1) / unit
 	return func(dst []byte, row int) ([]byte, error) {
 		v := get(row)
-		if v < -most || v > most {
+		zero := unit == 1 && v == math.MinInt64 // as the zero time is written
+		if v < -most && !zero || v > most {
 			return nil, fmt.Errorf("the time %s is before 1677 or after 2262", a.ValueStr(row))
 		}
 		return be.AppendUint64(dst, uint64(v*unit)^1<<63), nil

@@ -69,7 +69,10 @@ func (c *Columns) Within(d Dialect, head []byte) (Parser, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, _, _, err = p.Next(nil, head, true); err == nil && p.(*csv).head {
+	for n := 0; err == nil && p.(*csv).head && len(head) > 0; head = head[n:] {
+		_, n, _, err = p.Next(nil, head, true)
+	}
+	if err == nil && p.(*csv).head {
 		err = fatalf("it has no header")
 	}
 	return p, err
@@ -159,7 +162,7 @@ func (p *csv) quoted(data []byte, i int, final bool) (s span, next int, open boo
 	s.from = i
 	for {
 		k := bytes.IndexByte(data[i:], '"')
-		if k < 0 || p.lines && bytes.IndexByte(data[s.from:i+k], '\n') >= 0 {
+		if k < 0 || p.lines && bytes.IndexByte(data[i:i+k], '\n') >= 0 {
 			return s, s.from, true, nil
 		}
 		i += k + 1
@@ -284,6 +287,9 @@ func (p *csv) row(dst, data []byte) ([]byte, error) {
 		if dst, err = c.text(dst, v); err != nil {
 			return nil, fmt.Errorf("column %s: %w", c.name, err)
 		}
+	}
+	if len(dst) > p.columns.most {
+		return nil, p.columns.errLong()
 	}
 	return dst, nil
 }

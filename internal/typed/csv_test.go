@@ -173,3 +173,34 @@ func BenchmarkCSV(b *testing.B) {
 		}
 	}
 }
+
+// A field of a million quotes, one line each record: looked through once, not once for each quote, which would take minutes.
+func TestCSVLinesManyQuotes(t *testing.T) {
+	type row struct{ A string }
+	cols, c := compiled[row](t)
+	p, err := cols.CSV(Dialect{Lines: true}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 1 << 20
+	text := `"` + strings.Repeat(`""x`, n) + `"` + "\n" + `"a""` + "\n" + `b"` + "\n"
+	got, bad := parseAll(t, p, c, text, len(text))
+	if len(got) != 1 || got[0].A != strings.Repeat(`"x`, n) || len(bad) != 1 || !strings.Contains(bad[0].Error(), "beyond its line") {
+		t.Errorf("%d rows, %v", len(got), bad)
+	}
+}
+
+// Blank lines before a header are blank lines, also for whoever reads only the header.
+func TestCSVHeaderAfterBlankLines(t *testing.T) {
+	cols, c := compiled[texts](t)
+	p, err := cols.Within(Dialect{Lines: true}, []byte("\ufeff\r\n\nc,b,a\n1,2,3\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, bad := parseAll(t, p, c, "x,y,z\n", 9); len(bad) > 0 || !slices.Equal(got, []texts{{"z", "y", "x"}}) {
+		t.Errorf("%v, %v", got, bad)
+	}
+	if _, err := cols.Within(Dialect{}, []byte("\ufeff\n\n")); err == nil || !strings.Contains(err.Error(), "no header") {
+		t.Errorf("only blank lines: %v", err)
+	}
+}

@@ -42,7 +42,7 @@ func newObject(list []column) *object {
 }
 
 // JSON is a Parser of JSON lines, from the beginning of any of them on. Names are matched as they are; of one that comes
-// twice the last counts. Bytes that are no UTF-8 are kept.
+// twice the last counts. Bytes that are no UTF-8 are kept; a byte order mark before a line is left out.
 func (c *Columns) JSON() Parser { return &jsonLines{columns: c, top: newObject(c.list)} }
 
 // Next implements Parser.
@@ -55,7 +55,11 @@ func (p *jsonLines) Next(dst, data []byte, final bool) (row []byte, n int, ok bo
 		n = len(data)
 	}
 	line := data[:n]
-	at := space(line, 0)
+	at := 0
+	if bytes.HasPrefix(line, bom) {
+		at = len(bom)
+	}
+	at = space(line, at)
 	if at == len(line) {
 		return dst, n, false, nil
 	}
@@ -99,6 +103,9 @@ func (p *jsonLines) row(dst []byte, o *object, v []byte, raw bool) (_ []byte, er
 			return nil, fmt.Errorf("column %s: %w", c.name, err)
 		}
 	}
+	if len(dst) > p.columns.most {
+		return nil, p.columns.errLong()
+	}
 	return dst, nil
 }
 
@@ -121,6 +128,9 @@ func (p *jsonLines) value(dst []byte, c *column, sub *object, v []byte, raw bool
 	}
 	want := c.opens()
 	if got := opener(v[0]); got != want {
+		if got == '"' && c.isFloat() && noNumber(v) {
+			return c.text(dst, v[1:len(v)-1])
+		}
 		return nil, fmt.Errorf("%s is no %v", clip(v), c.typ)
 	}
 	switch {
@@ -156,6 +166,9 @@ func (p *jsonLines) items(dst []byte, elem *column, sub *object, v []byte) (_ []
 		if dst, err = p.value(append(dst, 1), elem, sub, v[i:end], false); err != nil {
 			return nil, err
 		}
+		if len(dst) > p.columns.most {
+			return nil, p.columns.errLong()
+		}
 		if i = space(v, end); v[i] == ',' {
 			i = space(v, i+1)
 		}
@@ -176,6 +189,17 @@ func (c *column) opens() byte {
 		return '{'
 	}
 	return '0'
+}
+
+func (c *column) isFloat() bool { return c.typ.ID() == arrow.FLOAT64 || c.typ.ID() == arrow.FLOAT32 }
+
+// noNumber says that a string stands for a float that JSON has no number for, as package jsonl writes them.
+func noNumber(v []byte) bool {
+	switch string(v) {
+	case `"NaN"`, `"Infinity"`, `"-Infinity"`:
+		return true
+	}
+	return false
 }
 
 // opener tells what a value is by its first byte.

@@ -2,6 +2,7 @@ package typed
 
 import (
 	"encoding/json"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -118,5 +119,37 @@ func TestColumns(t *testing.T) {
 	cols, _ := compiled[doc](t)
 	if _, err := cols.CSV(Dialect{}, true); err == nil || !strings.Contains(err.Error(), "column l is a list or a struct") {
 		t.Error(err)
+	}
+}
+
+// Infinities and NaN are read as they are written (package jsonl), as floats and as nothing else.
+func TestJSONFloatsThatAreNoNumbers(t *testing.T) {
+	type row struct {
+		F float64
+		G *float32
+	}
+	cols, c := compiled[row](t)
+	const text = `{"f":"NaN","g":"Infinity"}` + "\n" + `{"f":"-Infinity","g":null}` + "\n" + `{"f":"inf"}` + "\n" + `{"f":"1"}` + "\n" + `{"f":1e400}` + "\n"
+	got, bad := parseAll(t, cols.JSON(), c, text, 7)
+	if len(got) != 2 || !math.IsNaN(got[0].F) || got[0].G == nil || !math.IsInf(float64(*got[0].G), 1) || !math.IsInf(got[1].F, -1) || got[1].G != nil {
+		t.Errorf("%+v", got)
+	}
+	if len(bad) != 3 || !strings.Contains(bad[0].Error(), `column f: "inf" is no `) || !strings.Contains(bad[2].Error(), "1e400") {
+		t.Errorf("bad: %v", bad)
+	}
+	type whole struct{ F int64 }
+	wholes, w := compiled[whole](t)
+	if got, bad := parseAll(t, wholes.JSON(), w, `{"f":"NaN"}`, 99); len(got) != 0 || len(bad) != 1 {
+		t.Errorf("an integer: %v, %v", got, bad)
+	}
+}
+
+// A mark of the byte order is no part of a line, wherever files that begin with one were put together.
+func TestJSONByteOrderMark(t *testing.T) {
+	type row struct{ N int64 }
+	cols, c := compiled[row](t)
+	got, bad := parseAll(t, cols.JSON(), c, "\ufeff{\"n\":1}\n\ufeff\n{\"n\":2}\n\ufeff{\"n\":3}", 2)
+	if len(bad) > 0 || !reflect.DeepEqual(got, []row{{1}, {2}, {3}}) {
+		t.Errorf("%v, %v", got, bad)
 	}
 }

@@ -98,11 +98,14 @@ func escaped(dst, text []byte) ([]byte, error) { return wire.AppendEscaped(dst, 
 // layouts are how a time may be written; one that names no zone is in UTC.
 var layouts = []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", time.DateTime, "2006-01-02T15:04:05", time.DateOnly}
 
+var leastTime = time.Unix(0, math.MinInt64)
+
 func timestamp(dst, text []byte) ([]byte, error) {
 	for _, layout := range layouts {
 		if t, err := time.Parse(layout, string(text)); err == nil {
 			ns := wire.Nanos(t)
-			if ns == math.MinInt64 || ns == math.MaxInt64 {
+			zero := t.IsZero() || t.Equal(leastTime) // a row has the least for the zero time, and so it is written
+			if ns == math.MinInt64 && !zero || ns == math.MaxInt64 {
 				return nil, fmt.Errorf("the time %q is before 1677 or after 2262", clip(text))
 			}
 			return be.AppendUint64(dst, uint64(ns)^1<<63), nil

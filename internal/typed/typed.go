@@ -21,11 +21,20 @@ type Columns struct {
 	list   []column
 	raw    bool // rows are the bytes of the one column
 	nested string
+	most   int // bytes of the largest row; maxRow but in tests
+}
+
+// maxRow is the most bytes a row may have: offsets of rows are 32 bits. A short text may stand for a long row, as what a
+// list's structs leave out has its zero value.
+const maxRow = 1 << 30
+
+func (c *Columns) errLong() error {
+	return fmt.Errorf("encoded it is longer than the largest row, %d bytes", c.most)
 }
 
 // New compiles columns, as Fields of internal/codec gives them. The error names the column whose type no text has a value of.
 func New(fields []arrow.Field) (*Columns, error) {
-	c := &Columns{raw: len(fields) == 1 && !fields[0].Nullable && isText(fields[0].Type)}
+	c := &Columns{most: maxRow, raw: len(fields) == 1 && !fields[0].Nullable && isText(fields[0].Type)}
 	for _, f := range fields {
 		col, err := newColumn(f)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -101,11 +102,11 @@ func (s DDSketch) Merge(t DDSketch) DDSketch {
 		}
 		sum := uint64(0)
 		if a <= b {
-			sum += in
+			sum = in
 			i++
 		}
 		if b <= a {
-			sum += jn
+			sum = addCounts(sum, jn)
 			j++
 		}
 		out = appendRange(out, min(a, b), sum)
@@ -113,12 +114,21 @@ func (s DDSketch) Merge(t DDSketch) DDSketch {
 	return out.fold()
 }
 
-// Count is how many numbers were added.
-func (s DDSketch) Count() uint64 {
+// addCounts adds and stays at the greatest count, in whatever order: one that wrapped around would be of fewer numbers.
+func addCounts(a, b uint64) uint64 {
+	sum, carry := bits.Add64(a, b, 0)
+	return sum | -carry
+}
+
+// Count is how many numbers were added, up to 2^64-1.
+func (s DDSketch) Count() uint64 { return s.sum(0, s.entries()) }
+
+// sum is how many numbers the entries [from, to) hold.
+func (s DDSketch) sum(from, to int) uint64 {
 	sum := uint64(0)
-	for i := range s.entries() {
+	for i := from; i < to; i++ {
 		_, n := s.entry(i)
-		sum += n
+		sum = addCounts(sum, n)
 	}
 	return sum
 }
@@ -130,11 +140,13 @@ func (s DDSketch) Quantile(q float64) float64 {
 	if total == 0 || !(q >= 0 && q <= 1) {
 		return math.NaN()
 	}
-	rank, seen := uint64(q*float64(total-1)), uint64(0)
-	for i := range s.entries() {
-		at, n := s.entry(i)
-		if seen += n; seen > rank {
-			return middle(at)
+	if rank := q * float64(total-1); rank < float64(total-1) { // else it is the last, as a float may not tell
+		seen := uint64(0)
+		for i := range s.entries() {
+			at, n := s.entry(i)
+			if seen = addCounts(seen, n); seen > uint64(rank) {
+				return middle(at)
+			}
 		}
 	}
 	at, _ := s.entry(s.entries() - 1)
@@ -188,7 +200,7 @@ func (s DDSketch) put(at int32, n uint64) DDSketch {
 	if lo < s.entries() {
 		if a, was := s.entry(lo); a == at {
 			s = own(s, 0)
-			binary.BigEndian.PutUint64(s[place+4:], was+n)
+			binary.BigEndian.PutUint64(s[place+4:], addCounts(was, n))
 			return s
 		}
 	}
@@ -253,11 +265,7 @@ func (s DDSketch) search(at int32) int {
 
 // squeeze counts the entries [from, to) in another range.
 func (s DDSketch) squeeze(from, to int, at int32) DDSketch {
-	sum := uint64(0)
-	for i := from; i < to; i++ {
-		_, n := s.entry(i)
-		sum += n
-	}
+	sum := s.sum(from, to)
 	s = own(s, 0)
 	return slices.Delete(s, 1+from*ddEntry, 1+to*ddEntry).put(at, sum)
 }

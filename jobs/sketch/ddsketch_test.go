@@ -138,3 +138,27 @@ func BenchmarkDDSketch(b *testing.B) {
 		}
 	})
 }
+
+// Counts beyond 2^64-1 stay there, and the greatest number is the last quantile however many lie below it.
+func TestDDSketchManyNumbers(t *testing.T) {
+	half := sketch.DDSketch(nil).AddN(1, 1<<63)
+	for what, s := range map[string]sketch.DDSketch{
+		"added":  half.AddN(1, 1<<63),
+		"merged": half.AddN(2, 1).Merge(half.AddN(3, 1)),
+		"folded": sketch.DDSketch(nil).AddN(1e-300, 1<<63).AddN(2e-300, 1<<63).Add(1e300),
+	} {
+		if _, err := sketch.ParseDDSketch(s); err != nil || s.Count() != math.MaxUint64 {
+			t.Errorf("%s: it counts %d, %v", what, s.Count(), err)
+		}
+	}
+	s := sketch.DDSketch(nil).AddN(1, 1<<60).Add(1000)
+	if q := s.Quantile(1); math.Abs(q-1000) > 1000./129 {
+		t.Errorf("the greatest is %v", q)
+	}
+	if q := s.Quantile(0.99); math.Abs(q-1) > 1./128 {
+		t.Errorf("0.99 of them are below %v", q)
+	}
+	if q := half.AddN(1, 1<<63).AddN(1000, 1<<63).Quantile(0.5); q > 1001 || q < 0.99 {
+		t.Errorf("the median of a full one is %v", q)
+	}
+}

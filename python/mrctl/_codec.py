@@ -134,7 +134,11 @@ class Codec:
     def encode(self, v: Any) -> bytes:
         if self._raw:
             (m,) = self.members(v)
-            return _text_in(m) if self._text else m
+            if self._text:
+                return _text_in(m)
+            if not isinstance(m, (bytes, bytearray, memoryview)):
+                raise TypeError(f"{m!r} is not bytes")
+            return bytes(m)
         dst = bytearray()
         for kind, m in zip(self._kinds, self.members(v)):
             kind.put(dst, m)

@@ -138,25 +138,27 @@ class Job:
             sys.exit(f"{self.name} is a job for mrctl:\n\n  python -m mrctl pack {sys.argv[0]} -o {self.name}\n  mrctl run ./{self.name} INPUT...")
         _serve.serve(self.describe(sys.argv[1:]), self)
 
-    def _pairs(self, data: bytes, off: memoryview, number: int, aside: Callable[[int, bytes, Exception], None]) -> Iterator[tuple[Any, Any]]:
-        """The pairs of a batch of records."""
+    def _pairs(
+        self, data: bytes, off: memoryview, number: int, at: list[int], aside: Callable[[int, bytes, Exception], None]
+    ) -> Iterator[tuple[Any, Any]]:
+        """The pairs of a batch of records; at[0] is the record that a pair is of."""
         if self._map_batch is not None:
             kind = pa.string() if self._text else pa.binary()
             column = pa.Array.from_buffers(kind, len(off) - 1, [None, pa.py_buffer(off), pa.py_buffer(data)])
             try:
                 for keys, vals in self._map_batch(pa.RecordBatch.from_arrays([column], names=["record"])):
                     yield from zip(keys.to_pylist(), vals.to_pylist(), strict=True)
-            except Exception as e:
+            except _serve.RAISED as e:
                 raise _serve.failure(e, has_record=True, batch=number, row=0) from e
             return
         assert self._map is not None
         for row in range(len(off) - 1):
-            raw = data[off[row] : off[row + 1]]
+            raw, at[0] = data[off[row] : off[row + 1]], row
             try:
                 yield from self._map(raw.decode("utf-8", "surrogateescape") if self._text else raw)
             except BadRecord as e:
                 aside(row, raw, e)
-            except Exception as e:
+            except _serve.RAISED as e:
                 raise _serve.failure(e, has_record=True, batch=number, row=row) from e
 
     def _map_attempt(self, start: Any, messages: Iterator[Any]) -> Iterator[Any]:
@@ -183,8 +185,8 @@ class Job:
         for batch, bufs in _serve.input_batches(messages):
             if batch.format != pb.InputBatch.FORMAT_STRINGS or len(bufs) != 2:
                 raise _serve.Torn("input in a format that was not asked for")
-            data, n = bufs[1], batch.buffers.rows
-            for key, val in self._pairs(data, _serve.offsets(bufs[0], n, data), number, aside):
+            data, n, at = bufs[1], batch.buffers.rows, [0]
+            for key, val in self._pairs(data, _serve.offsets(bufs[0], n, data), number, at, aside):
                 counters.pairs_out += 1
                 try:
                     k = self._keys.encode(key)
@@ -192,8 +194,8 @@ class Job:
                         out.add(k, self._vals.encode(val))
                     else:
                         held[k] = self._fold(held[k], val) if k in held else val
-                except Exception as e:
-                    raise _serve.failure(e, has_record=True, batch=number, row=0) from e
+                except _serve.RAISED as e:
+                    raise _serve.failure(e, has_record=True, batch=number, row=at[0]) from e
                 if out.size >= _serve.BATCH:
                     yield from out.take()
                 if len(held) >= HELD:
@@ -234,10 +236,9 @@ class Job:
         while ahead is not None:
             key = ahead[0]
             count.groups_in += 1
-            group = values(key)
-            yield key, group
-            for _ in group:
-                pass  # what reduce has left
+            yield key, values(key)
+            while ahead is not None and ahead[0] == key:  # what reduce has left, or closed
+                ahead = next(stream, None)
 
     def _reduce_group(self, key: bytes, values: Iterator[Any]) -> Iterator[list[Any]]:
         """The rows of a group, as lists of their columns."""
@@ -255,32 +256,51 @@ class Job:
     def _reduce_attempt(self, start: Any, messages: Iterator[Any]) -> Iterator[Any]:
         _here.user = user = {}
         counters, schema = pb.Counters(), self._output()
+        texts = [i for i, f in enumerate(schema) if f.type in (pa.string(), pa.binary())]
         rows: list[list[Any]] = []
+        size = 0  # bytes of text in rows
 
         def send() -> Iterator[Any]:
+            nonlocal size
             if rows:
-                columns = [_column(list(c), f.type) for c, f in zip(zip(*rows), schema)]
-                yield from _serve.rows_message(pa.RecordBatch.from_arrays(columns, schema=schema))
+                yield from _serve.rows_message(_batch(rows, schema))
                 counters.rows_out += len(rows)
                 rows.clear()
+                size = 0
 
         for key, values in self._groups(messages, counters):
             try:
                 for row in self._reduce_group(key, values):
                     rows.append(row)
-                    if len(rows) >= ROWS:
+                    for i in texts:
+                        size += len(row[i])
+                    if len(rows) >= ROWS or size >= _serve.BATCH:
                         yield from send()
-            except (_serve.Torn, GeneratorExit):
+            except (_serve.Torn, _serve.Stop):
                 raise
-            except Exception as e:
+            except _serve.RAISED as e:
                 raise _serve.failure(e, has_record=True, key=key[: 64 << 10]) from e
         yield from send()
         counters.user.update(user)
         yield pb.ReduceResponse(done=pb.ReduceDone(counters=counters))
 
 
+def _batch(rows: list[list[Any]], schema: pa.Schema) -> pa.RecordBatch:
+    try:
+        return pa.RecordBatch.from_arrays([_column(list(c), f.type) for c, f in zip(zip(*rows), schema)], schema=schema)
+    except Exception as e:
+        if len(rows) == 1:
+            raise _serve.failure(TypeError(f"the row {rows[0]!r} of the result: {e}")) from e
+        for row in rows:  # the first that is wrong is named
+            _batch([row], schema)
+        raise
+
+
 def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
     if kind != pa.string():
-        return pa.array(values, kind)
+        column = pa.array(values, kind)
+        if column.null_count:
+            raise TypeError("None is no value of a column")
+        return column
     raw = pa.array([v.encode("utf-8", "surrogateescape") for v in values], pa.binary())  # text may be any bytes
     return pa.Array.from_buffers(kind, len(raw), raw.buffers())

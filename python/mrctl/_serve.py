@@ -33,6 +33,10 @@ class Torn(Exception):
     """The worker broke the rules of the wire, or is gone."""
 
 
+# What a job's functions may raise. sys.exit() is an error like others: what is raised beyond gRPC is never answered.
+RAISED = (Exception, SystemExit, KeyboardInterrupt)
+
+
 def bodies(buffers: Iterable[bytes]) -> list[bytes]:
     whole = b"".join(buffers)
     return [whole[i : i + MAX_BODY] for i in range(0, len(whole), MAX_BODY)] or [b""]
@@ -142,6 +146,8 @@ class Service:
             yield failed(s.failure)
         except Torn as t:
             ctx.abort(grpc.StatusCode.DATA_LOSS, str(t))
+        except RAISED as e:  # such as a value that was folded to what has no encoding
+            yield failed(failure(e).failure)
 
 
 def input_batches(messages: Iterator[Any]) -> Iterator[tuple[Any, list[bytes]]]:

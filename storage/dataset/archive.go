@@ -43,7 +43,9 @@ func codecOf(uri, decompress string) string {
 // unpacked is a name without the end that says how it is compressed.
 func unpacked(name string) string {
 	for _, a := range archives {
-		name = strings.TrimSuffix(name, a.end)
+		if base, packed := strings.CutSuffix(name, a.end); packed {
+			return base // the one that codecOf names
+		}
 	}
 	return name
 }

@@ -161,3 +161,12 @@ func TestArchivesThatAreNotCut(t *testing.T) {
 		t.Errorf("a table that is wrong: %v", err)
 	}
 }
+
+// What is packed twice is unpacked once, and its name says what is left.
+func TestPackedNames(t *testing.T) {
+	for uri, want := range map[string]string{"/a/x.log": "/a/x.log.zst", "/a/x.log.gz": "/a/x.log.zst", "/a/x.zst": "/a/x.zst", "/a/x.gz.zst": "/a/x.gz.zst", "/a/x.zst.gz": "/a/x.zst.zst"} {
+		if got, err := Packed(uri); got != want || err != nil {
+			t.Errorf("%s: %s, %v", uri, got, err)
+		}
+	}
+}

@@ -32,6 +32,7 @@ type RowReader struct {
 	at     int64  // where rest begins in it
 	rest   []byte // of it, not parsed yet
 	own    []byte // the memory of rest where that is of several batches
+	enough int    // bytes of rest below which no record is looked for: half of them held none
 
 	lent *rows.Records // the batch that rest is of
 	next int           // of its origins
@@ -137,7 +138,7 @@ func (r *RowReader) fill(ctx context.Context) error {
 			}
 			r.pending = false
 		}
-		if len(r.rest) > 0 {
+		if len(r.rest) > 0 && len(r.rest) >= r.enough {
 			parsed, err := r.parse(false)
 			if err != nil {
 				return err
@@ -159,6 +160,7 @@ func (r *RowReader) parse(final bool) (bool, error) {
 		if int64(len(r.rest)) > r.opt.MaxRecord {
 			return false, r.wrong(fmt.Errorf("longer than the largest record, %d bytes: is a quote not closed?", r.opt.MaxRecord))
 		}
+		r.enough = int(min(2*int64(len(r.rest)), r.opt.MaxRecord+1)) // or a long record were looked through for each of its batches
 		return false, nil
 	}
 	r.row, r.rowAt, r.pending = row, r.at, ok
@@ -170,7 +172,7 @@ func (r *RowReader) parse(final bool) (bool, error) {
 		r.opt.OnBad(r.object, r.at, err)
 	}
 	r.at += int64(n)
-	r.rest = r.rest[n:]
+	r.rest, r.enough = r.rest[n:], 0
 	return true, nil
 }
 
@@ -221,7 +223,10 @@ func (r *RowReader) more(ctx context.Context) error {
 
 // keep moves what is left to memory that stays, with data after it.
 func (r *RowReader) keep(data []byte) {
-	r.own = append(append(r.own[:0], r.rest...), data...)
+	if len(r.own) != len(r.rest) || &r.own[0] != &r.rest[0] { // else it is there already
+		r.own = append(r.own[:0], r.rest...)
+	}
+	r.own = append(r.own, data...)
 	r.rest = r.own
 }
 

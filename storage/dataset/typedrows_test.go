@@ -151,3 +151,33 @@ func TestFormatFor(t *testing.T) {
 		}
 	}
 }
+
+// A record of many batches is looked through a few times and not once for each, which would take minutes; what follows
+// it is read, and a quote that is never closed is found out when the record is longer than any may be.
+func TestCSVRecordOfManyBatches(t *testing.T) {
+	long := strings.Repeat(strings.Repeat("\"\"", 500)+"\n", 3<<10)
+	b := newBucket(map[string]string{"a.csv": "name,n\nx,1\n\"" + long + "\",2\ny,3\n", "b.csv": "n,name\n4,z\n", "open.csv": "name,n\nx,1\n\"" + long})
+	opt := Options{Format: "auto"}
+	read := func(keys ...string) ([]found, error) {
+		var objects []Object
+		for _, key := range keys {
+			objects = append(objects, b.object(t, key))
+		}
+		got, bad, err := readRows(t, b, planAll(t, PlanOptions{Format: "auto", SplitSize: 1 << 30}, objects...), opt, 4<<10)
+		if len(bad) > 0 {
+			t.Errorf("bad %v", bad)
+		}
+		return got, err
+	}
+	got, err := read("a.csv", "b.csv")
+	if err != nil || len(got) != 4 || got[1].Name != strings.ReplaceAll(long, `""`, `"`) || got[2].person != (person{"y", 3}) || got[3].person != (person{"z", 4}) {
+		t.Errorf("%d rows, %v", len(got), err)
+	}
+	if _, err := read("open.csv"); err == nil || !strings.Contains(err.Error(), "not closed") {
+		t.Errorf("%v", err)
+	}
+	opt.MaxRecord = 1 << 20
+	if _, err := read("open.csv"); err == nil || !strings.Contains(err.Error(), "longer than the largest record") {
+		t.Errorf("%v", err)
+	}
+}

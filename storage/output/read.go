@@ -61,7 +61,7 @@ func ReadBatches(ctx context.Context, store storage.Store, key string, f Format,
 	if err != nil {
 		return errs.E(errs.Other, "read part", key, err)
 	}
-	at := ranges{ctx: ctx, store: store, info: info}
+	at := &ranges{ctx: ctx, store: store, info: info}
 	body := io.NewSectionReader(at, 0, info.Size)
 	var stop error // what do said, which says nothing of the part
 	tell := func(b arrow.RecordBatch) error {
@@ -76,6 +76,9 @@ func ReadBatches(ctx context.Context, store storage.Store, key string, f Format,
 	})
 	if stop != nil {
 		return stop
+	}
+	if err != nil && at.err != nil {
+		return errs.E(errs.Other, "read part", key, at.err)
 	}
 	return errs.E(errs.Corrupt, "read part", key, err)
 }
@@ -134,13 +137,22 @@ type ranges struct {
 	ctx   context.Context
 	store storage.Store
 	info  storage.Info
+	err   error // the first of a read, which says nothing of what the part holds
 }
 
 // ReadAt reads bytes of the version that was found first.
-func (r ranges) ReadAt(b []byte, off int64) (int, error) {
+func (r *ranges) ReadAt(b []byte, off int64) (int, error) {
 	if off >= r.info.Size {
 		return 0, io.EOF
 	}
+	n, err := r.read(b, off)
+	if err != nil && r.err == nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
+}
+
+func (r *ranges) read(b []byte, off int64) (int, error) {
 	body, info, err := r.store.Open(r.ctx, r.info.Key, off, int64(len(b)))
 	if err != nil {
 		return 0, err

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -58,5 +59,31 @@ func TestReadsBack(t *testing.T) {
 	}
 	if _, err := ReadText(t.Context(), put(t, strings.Repeat("x", 99)), "part", "tsv.gz"); !errs.Is(err, errs.Corrupt) {
 		t.Errorf("%v", err)
+	}
+}
+
+// failing is a store whose objects can be found, and not opened from some time on.
+type failing struct {
+	storage.Store
+	left int // opens that go well
+}
+
+func (f *failing) Open(ctx context.Context, key string, off, n int64) (io.ReadCloser, storage.Info, error) {
+	if f.left--; f.left < 0 {
+		return nil, storage.Info{}, storage.Fail("open", key, errs.New(errs.Unavailable, "the store is away"))
+	}
+	return f.Store.Open(ctx, key, off, n)
+}
+
+// What keeps a part from being read is no damage of it.
+func TestReadErrorsAreNoDamage(t *testing.T) {
+	for _, f := range []Format{Parquet, Arrow} {
+		body := written(t, f, extremes(t))
+		for left := range 3 {
+			err := ReadBatches(t.Context(), &failing{put(t, body), left}, "part", f, func(arrow.RecordBatch) error { return nil })
+			if !errs.Is(err, errs.Unavailable) || !strings.Contains(err.Error(), "part") {
+				t.Errorf("%s, after %d: %v", f, left, err)
+			}
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
@@ -59,7 +60,8 @@ func (s skip) Error() string { return string(s) }
 type checker struct {
 	cfg     Config
 	host    *pluginhost.Host
-	process *pluginhost.Process // nil: it has to be started
+	mu      sync.Mutex
+	process *pluginhost.Process // nil: it has to be started; guarded by mu while attempts run at once, as is starts
 	starts  int
 	about   *pluginv1.DescribeResponse
 	tell    func(Result) error
@@ -128,6 +130,8 @@ func (c *checker) check(ctx context.Context, name, expected string, f func(conte
 
 // plugin gives the running plugin; one that has died is started again.
 func (c *checker) plugin(ctx context.Context) (*pluginhost.Process, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.process != nil {
 		if dead, _ := c.process.Exited(); !dead {
 			return c.process, nil
@@ -149,7 +153,14 @@ func (c *checker) plugin(ctx context.Context) (*pluginhost.Process, error) {
 }
 
 // hung ends a plugin that does not come back, so that the next check has another.
-func (c *checker) hung() error { return c.process.Kill() }
+func (c *checker) hung() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.process == nil { // it died, and did not start again
+		return nil
+	}
+	return c.process.Kill()
+}
 
 func (c *checker) ends(ctx context.Context) (string, error) {
 	p, err := c.plugin(ctx)

@@ -40,12 +40,21 @@ func search(n int, try func(lo, hi int) (*death, error), found func(row int, d *
 // narrow finds the first row of [lo, hi), of which it is known that it dies by d, that does so by itself. A nil death:
 // none does.
 func narrow(lo, hi int, d *death, try func(lo, hi int) (*death, error)) (int, *death, error) {
+	var named *death // of a row that does not die by itself
 	for {
-		if d.sure && d.row >= lo && d.row < hi {
-			return d.row, d, nil
-		}
 		if hi-lo == 1 {
 			return lo, d, nil
+		}
+		if d.sure && d.row > lo && d.row < hi {
+			return d.row, d, nil
+		}
+		if d.sure && d.row == lo && named == nil {
+			// A map of batches names the first record of its batch, whichever it was.
+			alone, err := try(lo, lo+1)
+			if alone != nil || err != nil {
+				return lo, alone, err
+			}
+			named = d
 		}
 		step := (hi - lo + ways - 1) / ways
 		var next *death
@@ -58,7 +67,10 @@ func narrow(lo, hi int, d *death, try func(lo, hi int) (*death, error)) (int, *d
 				lo, hi = at, min(at+step, hi)
 			}
 		}
-		if next == nil {
+		switch {
+		case next == nil && named != nil: // it takes what came before, or after: what the job says counts
+			return named.row, named, nil
+		case next == nil:
 			return 0, nil, nil
 		}
 		d = next

@@ -65,7 +65,7 @@ func TestSearchFindsExactlyTheDeadly(t *testing.T) {
 		}
 		levels := 1 + int(math.Ceil(math.Log(float64(n))/math.Log(ways)))
 		if p.panics {
-			levels = 1
+			levels = 2 // the first of what is tried is tried alone, too; no process dies of a panic
 		}
 		if p.deaths > len(p.rows)*levels || p.tries > len(p.rows)*(1+levels*ways)+1 {
 			t.Fatalf("seed %d: %d rows, %d deadly: %d deaths, %d tries", seed, n, len(p.rows), p.deaths, p.tries)
@@ -116,5 +116,42 @@ func TestSearchEnds(t *testing.T) {
 		if !errors.Is(err, stop) {
 			t.Error(at, err)
 		}
+	}
+}
+
+// A map of batches says that a panic was at the first record of what it was given.
+func TestSearchBelievesNoBatch(t *testing.T) {
+	deadly := map[int]bool{3: true, 40: true, 41: true, 99: true}
+	var found []int
+	unsure, err := search(100, func(lo, hi int) (*death, error) {
+		for row := lo; row < hi; row++ {
+			if deadly[row] {
+				return &death{why: errors.New("panic"), row: lo, sure: true}, nil
+			}
+		}
+		return nil, nil
+	}, func(row int, _ *death) bool {
+		found = append(found, row)
+		return true
+	})
+	if want := []int{3, 40, 41, 99}; err != nil || unsure != 0 || !slices.Equal(found, want) {
+		t.Errorf("found %v, want %v; %d unsure, %v", found, want, unsure, err)
+	}
+}
+
+// A row that is named and dies only in company is still the one that is named.
+func TestSearchOfANamedRowThatLivesAlone(t *testing.T) {
+	var found []int
+	unsure, err := search(10, func(lo, hi int) (*death, error) {
+		if lo == 0 && hi == 10 {
+			return &death{why: errors.New("panic"), row: 0, sure: true}, nil
+		}
+		return nil, nil
+	}, func(row int, _ *death) bool {
+		found = append(found, row)
+		return true
+	})
+	if err != nil || unsure != 0 || !slices.Equal(found, []int{0}) {
+		t.Errorf("found %v; %d unsure, %v", found, unsure, err)
 	}
 }
