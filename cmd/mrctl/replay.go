@@ -24,11 +24,11 @@ func (p *program) replayCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "replay",
 		Usage:     "run an attempt of a job again, here and alone, also under a debugger",
-		ArgsUsage: "JOB TASK [ATTEMPT]",
+		ArgsUsage: "JOB TASK [ATTEMPT] [-- plugin flags]",
 		Description: `TASK is like map/17 or reduce/0, and 2:map/3 in the second stage of a job. The attempt reads what it read then, by the plan of the
 job: an input that has changed since is refused. Its pairs or rows are printed, what it counted and how it failed go to stderr, an
 error with the place of its record. Runs that a reduce needs and that are gone are made again: its maps are run here, and nothing
-but this partition is kept of them. The job is not touched.
+but this partition is kept of them. The job is not touched. Flags after -- take the place of those that the job gave its plugin.
 
   mrctl replay 0198c2 map/17
   mrctl replay 0198c2 map/17 --plugin ./visits               by a plugin that you have changed
@@ -36,7 +36,7 @@ but this partition is kept of them. The job is not touched.
   mrctl replay 0198c2 2:map/3 1 --plugin ./visits --debug    waits for a debugger before the first record`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "plugin", Usage: "run this `PLUGIN` (folder or binary) instead of the job's own"},
-			&cli.BoolFlag{Name: "debug", Usage: "wait, once the plugin has started, until a debugger is attached; no time limits. A folder is built for debuggers"},
+			&cli.BoolFlag{Name: "debug", Usage: "wait until a debugger is attached to the plugin; a folder is built for one, and there are no time limits"},
 			&cli.StringFlag{Name: "output-format", Usage: "of what is printed: tsv, csv or jsonl", DefaultText: "tsv"},
 			&cli.IntFlag{Name: "slots", Usage: "run `N` maps at a time for a reduce", DefaultText: "the number of cores"},
 			&cli.StringFlag{Name: "memory", Usage: "hold at most `BYTES`, such as 256MiB, 1GiB or 25%", DefaultText: defaultMemory + " of this machine's"},
@@ -70,6 +70,9 @@ func (p *program) replay(c *cli.Context) (err error) {
 		}
 		if cfg.Plugin, cfg.Rebuilt, err = p.replayedPlugin(c, cl, job, dir); err != nil {
 			return err
+		}
+		if len(p.plugin) > 0 {
+			cfg.Args, cfg.Rebuilt = p.plugin, true
 		}
 		if err := p.tellPast(c.Context, cl, id, t); err != nil {
 			return err
@@ -142,7 +145,8 @@ func (p *program) replayedPlugin(c *cli.Context, cl *cluster, job ledger.Job, di
 				return self, false, nil
 			}
 		}
-		err = next(errs.New(errs.NotFound, "replay: the plugin of the job (sha256 %.12s) is not kept any more; mrctl run keeps those of its latest jobs that failed", digest),
+		err = next(errs.New(errs.NotFound, "replay: the plugin of the job (sha256 %.12s) is not kept any more; mrctl run keeps those of its latest jobs that failed",
+			digest),
 			"name its folder, or a binary, with --plugin")
 	}
 	return path, false, err
@@ -193,8 +197,12 @@ func (p *program) awaitDebugger(ctx context.Context, pid int) error {
 	resumed := make(chan os.Signal, 1)
 	signal.Notify(resumed, syscall.SIGCONT)
 	defer signal.Stop(resumed)
-	fmt.Fprintf(p.stderr, "the plugin is process %d and has no record yet; attach to it:\n\n  dlv attach %d\n\nset breakpoints, continue, and then press Enter here, or send SIGCONT to process %d\n",
-		pid, pid, os.Getpid())
+	fmt.Fprintf(p.stderr, `the plugin is process %d and has no record yet; attach to it:
+
+  dlv attach %d        (gdb -p %d, if it is not in Go)
+
+set breakpoints, continue, and then press Enter here, or send SIGCONT to process %d
+`, pid, pid, pid, os.Getpid())
 	entered := make(chan struct{})
 	go func() { // outlives the wait where Enter is never pressed: a read of a terminal cannot be ended
 		if _, err := bufio.NewReader(p.stdin).ReadString('\n'); err == nil {
@@ -218,8 +226,8 @@ func (p *program) tellCounted(c *cli.Context, t task, res replay.Result) error {
 	n := res.Tally
 	text := fmt.Sprintf("%s: %s in, %s out", ledger.StepName(t.stage, t.phase), count(n.GetRecordsIn(), "record"), count(n.GetRowsOut(), "row"))
 	if t.phase == ledger.Map {
-		text = fmt.Sprintf("%s: %s and %s in, %s emitted, %s out", ledger.StepName(t.stage, t.phase), count(n.GetRecordsIn(), "record"), showSize(n.GetBytesIn()),
-			count(n.GetPairsOut(), "pair"), count(n.GetRowsOut(), "pair"))
+		text = fmt.Sprintf("%s: %s and %s in, %s emitted, %s out", ledger.StepName(t.stage, t.phase), count(n.GetRecordsIn(), "record"),
+			showSize(n.GetBytesIn()), count(n.GetPairsOut(), "pair"), count(n.GetRowsOut(), "pair"))
 	}
 	fmt.Fprintf(p.stderr, "%s, took %v\n", text, res.Took.Round(time.Millisecond))
 	names := make([]string, 0, len(n.GetUser()))

@@ -192,7 +192,8 @@ func (m *oneMap) hunt(ctx context.Context, most int) ([]suspect.Found, error) {
 			if err := m.alive(ctx); err != nil {
 				return nil, err
 			}
-			return m.process.Map(ctx, &pluginv1.MapStart{Id: mapside.TaskID(m.attemptID(sessionv1.AttemptID_PHASE_MAP, m.index)), Partitions: uint32(m.head.Partitions),
+			id := mapside.TaskID(m.attemptID(sessionv1.AttemptID_PHASE_MAP, m.index))
+			return m.process.Map(ctx, &pluginv1.MapStart{Id: id, Partitions: uint32(m.head.Partitions),
 				Memory: uint64(m.share() / 2), AckBatches: true, Input: uint32(m.split.Input), Sides: m.sides})
 		},
 		Kill: func() error { return m.process.Kill() },

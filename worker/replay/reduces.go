@@ -39,7 +39,7 @@ func (r *replay) replayReduce(ctx context.Context, out *printed) (_ Result, err 
 	if err != nil {
 		return Result{}, err
 	}
-	r.say("runs: %d lie in the store, %d maps are run again", len(stored), len(r.extents)-len(stored))
+	r.say("runs of %d maps: %d from the store, %d made again", len(r.extents), len(stored), len(r.extents)-len(stored))
 	made, err := r.makeRuns(ctx, stored, span)
 	if err != nil {
 		return Result{}, err
@@ -85,7 +85,8 @@ func (r *replay) replayReduce(ctx context.Context, out *printed) (_ Result, err 
 	})
 	var gone *shuffle.MissingError
 	if errors.As(err, &gone) {
-		err = errs.New(errs.NotFound, "replay %s: runs went from the store meanwhile, so the job has ended; replay it once more and its maps are run again (%v)", r.task, err)
+		err = errs.New(errs.NotFound, "replay %s: runs went from the store meanwhile, so the job has ended; replay it once more and its maps are run again (%v)",
+			r.task, err)
 	}
 	if err == nil && process == nil && r.cfg.Debug != nil {
 		r.say("there was nothing to debug: workers reduce by themselves in this job")
@@ -100,7 +101,8 @@ func (r *replay) span(ctx context.Context) (*runs.Span, error) {
 	}
 	cuts, err := ledger.ReadCuts(ctx, r.cfg.Store, r.task.Job, r.task.Stage)
 	if errs.Is(err, errs.NotFound) {
-		return nil, errs.New(errs.NotFound, "replay %s: where the keys are cut is not known (any more): it is decided when all maps are done, and kept for a week after the job's end", r.task)
+		return nil, errs.New(errs.NotFound,
+			"replay %s: where the keys are cut is not known: that is decided when all maps are done, and kept for a week after the job's end", r.task)
 	}
 	if err != nil {
 		return nil, err
@@ -163,9 +165,24 @@ func sourcesOf(stored, made map[int]run) []*sessionv1.Source {
 	return list
 }
 
+// laneProcesses starts the plugin so many times.
+func (r *replay) laneProcesses(ctx context.Context, lanes int) (list []*pluginhost.Process, err error) {
+	for range lanes {
+		p, err := r.start(ctx, false)
+		if err != nil {
+			for _, p := range list {
+				err = errors.Join(err, p.Close())
+			}
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
 // makeRuns runs the maps whose runs do not lie in the store, and keeps what is of the partition alone.
-func (r *replay) makeRuns(ctx context.Context, stored map[int]run, span *runs.Span) (made map[int]run, err error) {
-	made = map[int]run{}
+func (r *replay) makeRuns(ctx context.Context, stored map[int]run, span *runs.Span) (map[int]run, error) {
+	made := map[int]run{}
 	lanes := min(r.cfg.Slots, len(r.extents)-len(stored))
 	if lanes == 0 {
 		return made, nil
@@ -173,19 +190,8 @@ func (r *replay) makeRuns(ctx context.Context, stored map[int]run, span *runs.Sp
 	if _, err := r.bringSides(ctx); err != nil { // once for all lanes
 		return nil, err
 	}
-	var processes []*pluginhost.Process
-	for range lanes {
-		p, startErr := r.start(ctx, false)
-		if startErr != nil {
-			err = startErr
-			break
-		}
-		processes = append(processes, p)
-	}
+	processes, err := r.laneProcesses(ctx, lanes)
 	if err != nil {
-		for _, p := range processes {
-			err = errors.Join(err, p.Close())
-		}
 		return nil, err
 	}
 	plans, tasks := dataset.NewPlans(r.cfg.Store), make(chan int, len(r.extents))

@@ -31,12 +31,13 @@ import (
 	"github.com/mrctl/mrctl/worker/pluginhost"
 )
 
-// Config says with what an attempt is run again. All fields but Format, Rebuilt and Debug are required.
+// Config says with what an attempt is run again. All fields but Args, Format, Rebuilt and Debug are required.
 type Config struct {
 	Store   storage.Store  // the cluster's: the job's record and its plan
 	Places  storage.Places // its inputs
 	Plugin  string         // the binary to run
-	Rebuilt bool           // it is not the job's own: what it says of its stages counts, not what the plan does
+	Args    []string       // its flags; nil: the job's
+	Rebuilt bool           // binary or flags are not the job's: what it says of its stages counts, not what the plan does
 	Scratch string         // a folder of the replay's own
 	Slots   int            // maps at once, where a reduce needs them all
 	Memory  int64          // bytes, of all of that together
@@ -144,6 +145,9 @@ func (r *replay) find(ctx context.Context) (err error) {
 	if t.Phase == ledger.Reduce {
 		n = r.head.Partitions
 	}
+	if n == 0 {
+		return errs.New(errs.NotFound, "replay %s: there is no such task, the stage has maps alone", t)
+	}
 	if t.Index < 0 || t.Index >= n {
 		return errs.New(errs.NotFound, "replay %s: there is no such task, the stage has %d: the first is %s/0", t, n, ledger.StepName(t.Stage, t.Phase))
 	}
@@ -158,13 +162,14 @@ func (r *replay) noPlan() error {
 	case r.rec.Maps == 0:
 		return errs.New(errs.NotFound, "replay %s: the job ended before it had tasks: %s", r.task, r.rec.Error)
 	}
-	return errs.New(errs.NotFound, "replay %s: the plan of the job is gone, so nobody knows what the task read; it is kept for a week after a job's end, those of later stages for an hour", r.task)
+	return errs.New(errs.NotFound, "replay %s: the plan of the job is gone, so nobody knows what the task read; "+
+		"it is kept for a week after a job's end, those of later stages for an hour", r.task)
 }
 
 // start starts the plugin for one attempt, and waits for whoever debugs it.
 func (r *replay) start(ctx context.Context, debug bool) (*pluginhost.Process, error) {
 	p, err := r.host.Start(ctx, pluginhost.Spec{
-		Job: r.task.Job, Path: r.cfg.Plugin, Args: r.spec.Args, Slots: 1, Memory: r.share(), Stderr: r.cfg.Stderr,
+		Job: r.task.Job, Path: r.cfg.Plugin, Args: r.args(), Slots: 1, Memory: r.share(), Stderr: r.cfg.Stderr,
 		Scratch: filepath.Join(r.cfg.Scratch, fmt.Sprintf("plugin-%d", r.starts.Add(1))),
 	})
 	if err != nil {
@@ -177,6 +182,14 @@ func (r *replay) start(ctx context.Context, debug bool) (*pluginhost.Process, er
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
+}
+
+// args are the plugin's flags.
+func (r *replay) args() []string {
+	if r.cfg.Args != nil {
+		return r.cfg.Args
+	}
+	return r.spec.Args
 }
 
 // describe takes what a plugin that was built anew says of the stage. All its processes say the same.
