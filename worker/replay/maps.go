@@ -95,6 +95,7 @@ func (m *oneMap) run(ctx context.Context, out *printed) (mapside.Result, error) 
 			return res, nil
 		}
 		if err := m.learn(ctx, err); err != nil {
+			m.showRecord(ctx, err)
 			return mapside.Result{}, err
 		}
 	}
@@ -169,6 +170,9 @@ func (m *oneMap) learn(ctx context.Context, err error) error {
 	}
 	if len(found) == 0 {
 		return err
+	}
+	for _, f := range found {
+		m.say("record: %s", quoted(f.Bad.Record))
 	}
 	if allowed <= 0 {
 		return found[0].Alone()

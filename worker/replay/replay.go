@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,17 +34,17 @@ import (
 
 // Config says with what an attempt is run again. All fields but Args, Format, Rebuilt and Debug are required.
 type Config struct {
-	Store   storage.Store  // the cluster's: the job's record and its plan
-	Places  storage.Places // its inputs
-	Plugin  string         // the binary to run
-	Args    []string       // its flags; nil: the job's
-	Rebuilt bool           // binary or flags are not the job's: what it says of its stages counts, not what the plan does
-	Scratch string         // a folder of the replay's own
-	Slots   int            // maps at once, where a reduce needs them all
-	Memory  int64          // bytes, of all of that together
-	Format  output.Format  // of what is put out; "": tsv
-	Stderr  io.Writer      // gets what the plugin writes to standard error
-	Say     func(text string)
+	Store   storage.Store     // the cluster's: the job's record and its plan
+	Places  storage.Places    // its inputs
+	Plugin  string            // the binary to run
+	Args    []string          // its flags; nil: the job's
+	Rebuilt bool              // binary or flags are not the job's: what it says of its stages counts, not what the plan does
+	Scratch string            // a folder of the replay's own
+	Slots   int               // maps at once, where a reduce needs them all
+	Memory  int64             // bytes, of all of that together
+	Format  output.Format     // of what is put out; "": tsv
+	Stderr  io.Writer         // gets what the plugin writes to standard error
+	Say     func(text string) // is told what is done, a line at a time
 	// Debug is told the process that is to run the attempt before it has got any of its input, and waits as long as it
 	// likes. There are no time limits then, and a plugin that dies is not asked for its record. nil: nobody debugs.
 	Debug func(ctx context.Context, pid int) error
@@ -107,9 +108,14 @@ type replay struct {
 	sides   []*pluginv1.Side // as far as they are here
 	// described says that stage is what the plugin said of itself.
 	described bool
+	saying    sync.Mutex // maps of a reduce run side by side
 }
 
-func (r *replay) say(format string, args ...any) { r.cfg.Say(fmt.Sprintf(format, args...)) }
+func (r *replay) say(format string, args ...any) {
+	r.saying.Lock()
+	defer r.saying.Unlock()
+	r.cfg.Say(fmt.Sprintf(format, args...))
+}
 
 // find reads what the store holds of the task.
 func (r *replay) find(ctx context.Context) (err error) {

@@ -338,9 +338,14 @@ func TestTails(t *testing.T) {
 // TestFailures: what goes wrong is told as the engine tells it, with the place of the record.
 func TestFailures(t *testing.T) {
 	w := newWorld(t, nil, "fine\nfail\n", "fine\nfine\nexit\nfine\n", "poison\n")
+	var said []string
+	hear := func(c *Config) { c.Say = func(text string) { said = append(said, text) } }
 	for i, want := range []string{w.paths[0] + " at byte 5: no good", w.paths[1] + " at byte 10: this record alone kills the plugin"} {
-		if _, err := w.replay(ledger.Map, i); !errs.Is(err, errs.UserCode) || !strings.Contains(err.Error(), want) {
+		if _, err := w.replay(ledger.Map, i, hear); !errs.Is(err, errs.UserCode) || !strings.Contains(err.Error(), want) {
 			t.Errorf("map/%d: %v", i, err)
+		}
+		if record := []string{`record: "fail"`, `record: "exit"`}[i]; !slices.Contains(said, record) {
+			t.Errorf("map/%d: it says %q, not %s", i, said, record)
 		}
 	}
 	w.change(func(j *ledger.Job) { j.Spec.MaxBadRecords = 1 })
