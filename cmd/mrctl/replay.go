@@ -199,7 +199,7 @@ func (p *program) awaitDebugger(ctx context.Context, pid int) error {
 	defer signal.Stop(resumed)
 	fmt.Fprintf(p.stderr, `the plugin is process %d and has no record yet; attach to it:
 
-  dlv attach %d        (gdb -p %d, if it is not in Go)
+  dlv attach %d        (or gdb -p %d)
 
 set breakpoints, continue, and then press Enter here, or send SIGCONT to process %d
 `, pid, pid, pid, os.Getpid())

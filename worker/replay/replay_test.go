@@ -162,7 +162,7 @@ func (w *world) change(f func(*ledger.Job)) {
 }
 
 func (w *world) config() Config {
-	return Config{Store: w, Places: w, Plugin: os.Args[0], Scratch: w.t.TempDir(), Slots: 2, Memory: 64 << 20, Stderr: io.Discard,
+	return Config{Store: w, Places: w, Plugin: os.Args[0], Scratch: w.t.TempDir(), Slots: 1, Memory: 64 << 20, Stderr: io.Discard,
 		Say: func(text string) { w.t.Log(text) }}
 }
 
@@ -236,7 +236,7 @@ func TestReduces(t *testing.T) {
 			}
 			var all []string
 			for i := range partitions {
-				rows, err := w.replay(ledger.Reduce, i)
+				rows, err := w.replay(ledger.Reduce, i, func(c *Config) { c.Slots = 1 + i }) // maps at once
 				if err != nil {
 					t.Fatal(err)
 				}
