@@ -103,6 +103,9 @@ func TestReplayOnCluster(t *testing.T) {
 				t.Errorf("%s reduce/%d: exit %d, %d bytes of %d, %v\n%s", order, i, r.Code, len(r.Out), len(part), err, r.Err)
 			}
 		}
+		if r, err := c.Mrctl(ctx, "replay", id, "map/10000"); err != nil || r.Code == 0 || !strings.Contains(r.Err, "no such task") {
+			t.Errorf("%s map/10000: exit %d, %v\n%s", order, r.Code, err, r.Err)
+		}
 		r, err := c.Mrctl(ctx, "replay", id, "map/0")
 		read := regexp.MustCompile(`reads (\S+) from byte (\d+) to (\d+)`).FindStringSubmatch(r.Err)
 		if err != nil || r.Code != 0 || read == nil {
@@ -111,6 +114,28 @@ func TestReplayOnCluster(t *testing.T) {
 		if want := countsBetween(t, read[1], read[2], read[3]); !slices.Equal(sortedLines(r.Out), want) || len(want) < 100 {
 			t.Errorf("%s map/0: %d pairs, by hand %d", order, strings.Count(r.Out, "\n"), len(want))
 		}
+	}
+}
+
+// TestReplayOfMapsAlone: of a job without a reduce a map gives its part again.
+func TestReplayOfMapsAlone(t *testing.T) {
+	ctx := deadline(t, time.Minute)
+	in, out := textTree(t, 1, 2000), filepath.Join(t.TempDir(), "out")
+	grep := build(t, "github.com/mrctl/mrctl/examples/grep")
+	r := mrctl(t, ctx, "run", grep, in, "-o", out, "--split-size", "10KB", "--json", "--", "-e", "w17 ")
+	if r.Code != 0 {
+		t.Fatalf("the run: exit %d\n%s", r.Code, r.Err)
+	}
+	part, err := os.ReadFile(filepath.Join(out, "part-00001.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := mrctl(t, ctx, "replay", idOf(r.Out), "map/1", "--plugin", grep)
+	if again.Code != 0 || again.Out != string(part) || len(part) == 0 {
+		t.Errorf("exit %d, %d bytes of %d\n%s", again.Code, len(again.Out), len(part), again.Err)
+	}
+	if r := mrctl(t, ctx, "replay", idOf(r.Out), "reduce/0", "--plugin", grep); r.Code == 0 || !strings.Contains(r.Err, "maps alone") {
+		t.Errorf("a reduce of it: exit %d\n%s", r.Code, r.Err)
 	}
 }
 

@@ -227,7 +227,7 @@ func (p *program) tellCounted(c *cli.Context, t task, res replay.Result) error {
 	text := fmt.Sprintf("%s: %s in, %s out", ledger.StepName(t.stage, t.phase), count(n.GetRecordsIn(), "record"), count(n.GetRowsOut(), "row"))
 	if t.phase == ledger.Map {
 		text = fmt.Sprintf("%s: %s and %s in, %s emitted, %s out", ledger.StepName(t.stage, t.phase), count(n.GetRecordsIn(), "record"),
-			showSize(n.GetBytesIn()), count(n.GetPairsOut(), "pair"), count(n.GetRowsOut(), "pair"))
+			showSize(n.GetBytesIn()), count(n.GetPairsOut(), "pair"), count(n.GetRowsOut(), "row"))
 	}
 	fmt.Fprintf(p.stderr, "%s, took %v\n", text, res.Took.Round(time.Millisecond))
 	names := make([]string, 0, len(n.GetUser()))

@@ -60,7 +60,9 @@ func (r *replay) replayMap(ctx context.Context, out *printed) (_ Result, err err
 	if err != nil {
 		return Result{}, err
 	}
-	if res.RunPath != "" {
+	if res.RunPath == "" {
+		r.say("rows: as Map emitted them; the job has no reduce")
+	} else {
 		r.tellPairs()
 		err = out.pairs(ctx, r.stage, res.RunPath)
 	}
