@@ -38,6 +38,7 @@ but this partition is kept of them. The job is not touched. Flags after -- take 
 			&cli.StringFlag{Name: "plugin", Usage: "run this `PLUGIN` (folder or binary) instead of the job's own"},
 			&cli.BoolFlag{Name: "debug", Usage: "wait until a debugger is attached to the plugin; a folder is built for one, and there are no time limits"},
 			&cli.StringFlag{Name: "output-format", Usage: "of what is printed: tsv, csv or jsonl", DefaultText: "tsv"},
+			&cli.StringFlag{Name: "named", Usage: "print the rows of the named output `NAME` instead of those of the result"},
 			&cli.IntFlag{Name: "slots", Usage: "run `N` maps at a time for a reduce", DefaultText: "the number of cores"},
 			&cli.StringFlag{Name: "memory", Usage: "hold at most `BYTES`, such as 256MiB, 1GiB or 25%", DefaultText: defaultMemory + " of this machine's"},
 		},
@@ -50,7 +51,7 @@ func (p *program) replay(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	cfg := replay.Config{Format: output.Format(c.String("output-format")), Stderr: p.stderr}
+	cfg := replay.Config{Format: output.Format(c.String("output-format")), Named: c.String("named"), Stderr: p.stderr}
 	if err := output.CheckFormat(string(cfg.Format)); err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
@@ -21,7 +20,6 @@ import (
 	"github.com/mrctl/mrctl/worker/mapside"
 	"github.com/mrctl/mrctl/worker/pluginhost"
 	"github.com/mrctl/mrctl/worker/suspect"
-	"github.com/mrctl/mrctl/worker/table"
 )
 
 // oneMap is a map attempt that is run again.
@@ -131,9 +129,7 @@ func (m *oneMap) try(ctx context.Context, out *printed) (mapside.Result, error) 
 			}
 			return &filtered{MapStream: m.stream, keep: m.keep}, nil
 		},
-		Part: func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error) {
-			return out.part(ctx, schema)
-		},
+		Part: out.result, Named: out.output(m.stage),
 	})
 }
 

@@ -21,6 +21,7 @@ import (
 type printed struct {
 	dir    string
 	format output.Format
+	named  string // the named output that is printed; "": the result
 	w      io.Writer
 
 	store  storage.Store // nil: no part was begun

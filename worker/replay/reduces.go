@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	"golang.org/x/sync/errgroup"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
@@ -22,7 +21,6 @@ import (
 	"github.com/mrctl/mrctl/worker/reduceside"
 	"github.com/mrctl/mrctl/worker/runs"
 	"github.com/mrctl/mrctl/worker/shuffle"
-	"github.com/mrctl/mrctl/worker/table"
 )
 
 // here is the holder of runs that were made again.
@@ -68,9 +66,7 @@ func (r *replay) replayReduce(ctx context.Context, out *printed) (_ Result, err 
 		Partitions: r.head.Partitions, Memory: r.cfg.Memory, Scratch: filepath.Join(r.cfg.Scratch, "reduce"),
 	}, reduceside.Deps{
 		Fetch: fetch,
-		Part: func(ctx context.Context, schema *arrow.Schema) (table.PartWriter, error) {
-			return out.part(ctx, schema)
-		},
+		Part:  out.result, Named: out.output(r.stage),
 		Reduce: func(ctx context.Context, start *pluginv1.ReduceStart) (_ reduceside.Reducer, err error) {
 			if start.Sides, err = r.bringSides(ctx); err != nil {
 				return nil, err

@@ -43,6 +43,7 @@ type Config struct {
 	Slots   int               // maps at once, where a reduce needs them all
 	Memory  int64             // bytes, of all of that together
 	Format  output.Format     // of what is put out; "": tsv
+	Named   string            // which named output is put out; "": the result
 	Stderr  io.Writer         // gets what the plugin writes to standard error
 	Say     func(text string) // is told what is done, a line at a time
 	// Debug is told the process that is to run the attempt before it has got any of its input, and waits as long as it
@@ -80,7 +81,10 @@ func Run(ctx context.Context, cfg Config, t Task, w io.Writer) (res Result, err 
 	if err := r.find(ctx); err != nil {
 		return Result{}, err
 	}
-	out := &printed{dir: filepath.Join(cfg.Scratch, "out"), format: cfg.Format, w: w}
+	out := &printed{dir: filepath.Join(cfg.Scratch, "out"), format: cfg.Format, named: cfg.Named, w: w}
+	if err := out.has(r.stage); err != nil {
+		return Result{}, err
+	}
 	if t.Phase == ledger.Map {
 		res, err = r.replayMap(ctx, out)
 	} else {
