@@ -9,10 +9,10 @@ import (
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
-	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/rows"
 	"github.com/mrctl/mrctl/storage/dataset"
+	"github.com/mrctl/mrctl/worker/intake"
 	"github.com/mrctl/mrctl/worker/mapside"
 	"github.com/mrctl/mrctl/worker/pluginhost"
 	"github.com/mrctl/mrctl/worker/suspect"
@@ -104,33 +104,18 @@ func (m *mapAttempt) learn(ctx context.Context, err error) error {
 		return fmt.Errorf("%w; none of its records does that when it is tried alone", err)
 	}
 	if allowed <= 0 {
-		b := found[0].Bad
-		err := errs.New(errs.UserCode, "map %s at byte %d: this record alone kills the plugin (--max-bad-records N sets such aside): %s",
-			b.Object, b.Offset, b.Error)
+		err := found[0].Alone()
 		if found[0].Hung { // perhaps it is this machine that is slow
 			return err
 		}
 		return &finalError{err}
 	}
-	m.skip = merge(m.skip, found)
+	m.skip = suspect.Merge(m.skip, found)
 	if b := m.skip[0].Bad; int64(len(m.skip)) > allowed {
 		return errs.New(errs.Invalid, "%d bad records, %d are allowed (--max-bad-records); one is %s at byte %d: %s",
 			len(m.skip), allowed, b.Object, b.Offset, b.Error)
 	}
 	return m.startAlone(ctx)
-}
-
-// merge puts together what was found, by ordinal.
-func merge(a, b []suspect.Found) []suspect.Found {
-	out := make([]suspect.Found, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		if a[0].Ordinal < b[0].Ordinal {
-			out, a = append(out, a[0]), a[1:]
-		} else {
-			out, b = append(out, b[0]), b[1:]
-		}
-	}
-	return append(append(out, a...), b...)
 }
 
 // hunt searches the records that kill, from the one that the plugin said last that it was done with.
@@ -169,22 +154,9 @@ func (m *mapAttempt) hunt(ctx context.Context, most int, from uint64) ([]suspect
 
 // open starts reading the split, as the job wants it read.
 func (m *mapAttempt) open(ctx context.Context, o dataset.Options) (mapside.Records, error) {
-	stage := m.j.stage
-	in := boundary.InputOf(stage, m.split.Input)
-	_, o.Format = m.j.spec.InputOf(in.GetName())
-	o.MaxRecord, o.Terminated = m.a.maxRecord(m.j), in.GetRawLines() || stage.GetIdentity()
+	o.MaxRecord = m.a.maxRecord(m.j)
 	o.ReadAhead = min(dataset.DefaultReadAhead, m.a.share()/8)
-	if in.GetInputKind() == pluginv1.Stage_INPUT_KIND_ROW {
-		schema, err := codec.UnmarshalSchema(in.GetInputSchema())
-		if err != nil {
-			return nil, err
-		}
-		if o.Format, err = dataset.FormatFor(o.Format, true); err != nil {
-			return nil, err
-		}
-		return dataset.OpenRows(ctx, m.a.sources, m.split, o, schema.Fields())
-	}
-	return dataset.Open(ctx, m.a.sources, m.split, o)
+	return intake.Open(ctx, m.a.sources, m.j.spec, m.j.stage, m.split, o)
 }
 
 // startAlone makes sure that the attempt has a living process of its own.

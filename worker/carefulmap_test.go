@@ -2,7 +2,6 @@ package worker
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/storage"
-	"github.com/mrctl/mrctl/worker/suspect"
 )
 
 // TestNeighboursDoNotCount: attempts whose plugin dies of something that is none of theirs are done all the same, each in
@@ -98,24 +96,5 @@ func TestKillerIsNamed(t *testing.T) {
 	if r.Outcome != sessionv1.Report_OUTCOME_FAILED || errs.Kind(r.ErrorKind) != errs.UserCode || !r.Final || !strings.Contains(r.Error, "at byte 5000: ") ||
 		!strings.Contains(r.Error, "status 7") || !strings.Contains(r.Error, "--max-bad-records") {
 		t.Errorf("%v", r)
-	}
-}
-
-func TestMerge(t *testing.T) {
-	list := func(ordinals ...uint64) (out []suspect.Found) {
-		for _, o := range ordinals {
-			out = append(out, suspect.Found{Ordinal: o})
-		}
-		return out
-	}
-	for _, c := range [][3][]suspect.Found{
-		{nil, nil, {}},
-		{list(1, 5), nil, list(1, 5)},
-		{nil, list(2), list(2)},
-		{list(1, 5, 9), list(2, 6, 10, 11), list(1, 2, 5, 6, 9, 10, 11)},
-	} {
-		if got := merge(c[0], c[1]); fmt.Sprint(got) != fmt.Sprint(c[2]) {
-			t.Errorf("%v and %v: %v", c[0], c[1], got)
-		}
 	}
 }

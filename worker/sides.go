@@ -2,21 +2,16 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
-	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/storage/dataset"
+	"github.com/mrctl/mrctl/worker/intake"
 )
-
-// maxSide is the most bytes that a side file may have once it is unpacked.
-const maxSide = 16 << 30
 
 // sideFiles are the files that a job reads besides its input, as they lie in its scratch folder: brought there when
 // the first attempt needs them, and removed with the folder.
@@ -57,20 +52,8 @@ func (a *Agent) sides(ctx context.Context, j *job) ([]*pluginv1.Side, error) {
 // bringSide writes a side file into a folder of its own, where it keeps its name, and gives its path.
 func (a *Agent) bringSide(ctx context.Context, j *job, s dataset.Side) (path string, err error) {
 	began := time.Now()
-	dir := filepath.Join(j.scratch, "sides", s.Name)
-	if err := os.RemoveAll(dir); err != nil { // of a try before
-		return "", errs.E(errs.Unavailable, "", "", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", errs.E(errs.Unavailable, "", "", err)
-	}
-	path = filepath.Join(dir, s.Base())
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o400)
+	path, n, err := intake.Side(ctx, a.cfg.Resolver, s, filepath.Join(j.scratch, "sides", s.Name))
 	if err != nil {
-		return "", errs.E(errs.Unavailable, "", "", err)
-	}
-	n, err := dataset.CopySide(ctx, a.cfg.Resolver, s, f, maxSide)
-	if err = errors.Join(err, f.Close()); err != nil {
 		return "", err
 	}
 	a.log.Info("side file brought", zap.String("job", j.id), zap.String("name", s.Name), zap.String("uri", s.File.URI),

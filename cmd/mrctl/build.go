@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mrctl/mrctl/internal/errs"
@@ -26,7 +27,11 @@ func (pl *plugin) build(ctx context.Context, platform string, stderr io.Writer) 
 		return errs.E(errs.Other, "build", pl.arg, err)
 	}
 	// The slash at the end has go build refuse packages that are no program.
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-buildid=", "-o", dir+"/", ".")
+	flags := []string{"-trimpath", "-ldflags=-buildid="}
+	if pl.debug { // debuggers look for the source where it lies, and for variables that the compiler would do without
+		flags = []string{"-gcflags=all=-N -l"}
+	}
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-buildvcs=false"}, flags, []string{"-o", dir + "/", "."})...)
 	cmd.Dir = pl.source
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch)
 	var words bytes.Buffer

@@ -25,6 +25,9 @@ func commandFlags() []cli.Flag {
 	}
 }
 
+// byCommandsArg stands for PLUGIN where there is none, in messages.
+const byCommandsArg = "of these commands"
+
 // subject is what a call of run or submit is about: a plugin, or commands that this binary serves as one.
 type subject struct {
 	arg    string   // PLUGIN; "" for commands
@@ -86,5 +89,5 @@ func (s subject) resolve(ctx context.Context, p *program, scratch string) (*plug
 	if err != nil {
 		return nil, errs.E(errs.Other, "find this program", "", err)
 	}
-	return &plugin{arg: "of these commands", scratch: scratch, binaries: map[string]string{here: self}}, nil
+	return &plugin{arg: byCommandsArg, scratch: scratch, binaries: map[string]string{here: self}}, nil
 }

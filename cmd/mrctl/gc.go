@@ -20,6 +20,8 @@ import (
 const (
 	keepRuns = 50
 	keepFor  = 30 * 24 * time.Hour
+	// keepPlugins is how many of the newest runs keep the plugin of a job that failed: one is some 15 MB.
+	keepPlugins = 10
 )
 
 func (p *program) gcCommand() *cli.Command {
@@ -145,6 +147,29 @@ func trimRuns(keep int, before time.Time, dryRun bool) ([]pastRun, error) {
 		removed = append(removed, r)
 	}
 	return removed, nil
+}
+
+// trimPlugins removes the plugins that all but the newest runs keep.
+func trimPlugins(keep int) error {
+	runs, err := pastRuns()
+	if err != nil {
+		return err
+	}
+	for _, r := range runs[min(keep, len(runs)):] {
+		if _, err := os.Stat(r.plugins()); err != nil {
+			continue // it has none
+		}
+		unlock, err := r.lock()
+		if err != nil {
+			continue // it goes on
+		}
+		err = os.RemoveAll(r.plugins())
+		unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // trimLocal removes what processes of this machine left that were killed: the scratch of runs, and that of workers.

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/mrctl/mrctl/internal/ledger"
 )
 
 // TestScratchOfTheKilled: scratch whose worker is gone is removed by the next worker and by gc; that of one at work stays.
@@ -57,5 +59,41 @@ func TestNamedScratchIsCleared(t *testing.T) {
 	defer leave()
 	if _, err := os.Stat(left); !os.IsNotExist(err) {
 		t.Errorf("it is there: %v", err)
+	}
+}
+
+// TestTrimPlugins: the newest runs keep the plugins of jobs that failed, older ones lose them and nothing else.
+func TestTrimPlugins(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	root, err := home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := time.Now()
+	var ids []string
+	for i := range 5 {
+		id := ledger.NewJobID()
+		dir := filepath.Join(root, "runs", id)
+		if err := os.MkdirAll(filepath.Join(dir, "store", "plugins"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		at := made.Add(-time.Duration(i) * time.Hour)
+		if err := os.Chtimes(dir, at, at); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	if err := trimPlugins(2); err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range ids {
+		store := filepath.Join(root, "runs", id, "store")
+		_, err := os.Stat(filepath.Join(store, "plugins"))
+		if kept := err == nil; kept != (i < 2) {
+			t.Errorf("run %d: its plugin is kept: %v (%v)", i, kept, err)
+		}
+		if _, err := os.Stat(store); err != nil {
+			t.Errorf("run %d: %v", i, err)
+		}
 	}
 }

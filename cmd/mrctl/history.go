@@ -20,7 +20,7 @@ import (
 
 // What "mrctl run" leaves behind is a folder for each run, named by the job's id:
 //
-//	<cache>/mrctl/runs/<id>/store     records and, where no output was named, the result
+//	<cache>/mrctl/runs/<id>/store     records and, where no output was named, the result; of a job that failed its plugin
 //	<cache>/mrctl/runs/<id>/log       what coordinator and worker logged
 //	<cache>/mrctl/runs/<id>/lock      locked while the run goes on
 //	<cache>/mrctl/runs/<id>/scratch   while it goes on: runs, spills, what was built
@@ -44,6 +44,7 @@ type pastRun struct {
 }
 
 func (r pastRun) store() string   { return filepath.Join(r.dir, "store") }
+func (r pastRun) plugins() string { return filepath.Join(r.store(), "plugins") }
 func (r pastRun) scratch() string { return filepath.Join(r.dir, "scratch") }
 
 // pastRuns lists the runs on this machine, the newest first.

@@ -35,6 +35,7 @@ type plugin struct {
 	scratch  string              // folder for what is built
 	name     string              // of its stage, once described
 	process  *pluginhost.Process // that described it, until it is closed
+	debug    bool                // it is built for debuggers
 }
 
 // close ends the process that was asked what the plugin is, if it has not been ended.
@@ -47,7 +48,12 @@ func (pl *plugin) close() error {
 
 // resolvePlugin says what a PLUGIN argument is and has a binary made of it for this machine, which check runs.
 func resolvePlugin(ctx context.Context, arg, scratch string, stderr io.Writer) (*plugin, error) {
-	pl := &plugin{arg: arg, scratch: scratch, binaries: map[string]string{}}
+	return resolveFor(ctx, arg, scratch, stderr, false)
+}
+
+// resolveFor is resolvePlugin; what has to be built is built for debuggers if that is asked.
+func resolveFor(ctx context.Context, arg, scratch string, stderr io.Writer, debug bool) (*plugin, error) {
+	pl := &plugin{arg: arg, scratch: scratch, binaries: map[string]string{}, debug: debug}
 	if digest, ok := strings.CutPrefix(arg, "sha256:"); ok {
 		if raw, err := hex.DecodeString(digest); err != nil || len(raw) != sha256.Size {
 			return nil, errs.New(errs.Invalid, "plugin %s: sha256: is followed by 64 hexadecimal digits", arg)

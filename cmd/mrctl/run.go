@@ -156,6 +156,11 @@ func (p *program) runJob(c *cli.Context) (err error) {
 		return err
 	}
 	stop()
+	if s.Phase == controlv1.JobStatus_PHASE_FAILED && worked(s) {
+		if err := room.keepPlugin(c.Context, o.plugin); err != nil {
+			fmt.Fprintf(p.stderr, "warning: the plugin is not kept for mrctl replay: %v\n", err)
+		}
+	}
 	if s.Phase == controlv1.JobStatus_PHASE_DONE && prints {
 		if err := printParts(c.Context, p.stdout, room.cluster, o.id); err != nil {
 			return err
@@ -199,6 +204,8 @@ type room struct {
 	own     *pastRun // nil with --store
 	unlock  func()
 	trim    errgroup.Group // of old runs, beside everything else
+	// replayable says that the plugin stays with the run.
+	replayable bool
 }
 
 func (p *program) newRoom(c *cli.Context, id string) (*room, error) {
@@ -234,13 +241,24 @@ func (p *program) newRoom(c *cli.Context, id string) (*room, error) {
 	r.cluster = &cluster{uri: own.store(), store: store, resolver: resolver}
 	r.trim.Go(func() error {
 		_, err := trimRuns(keepRuns, time.Now().Add(-keepFor), false)
-		return err
+		return errors.Join(err, trimPlugins(keepPlugins))
 	})
 	return r, nil
 }
 
-// leave removes what is of no use once the run is over: the scratch folder and the plugin, or all of it if there was
-// no job.
+// keepPlugin puts the plugin of a job that has failed beside its records, for replays. mrctl itself, which serves jobs of
+// commands, is at hand as it is.
+func (r *room) keepPlugin(ctx context.Context, pl *plugin) error {
+	if r.own == nil || pl.arg == byCommandsArg {
+		return nil
+	}
+	r.replayable = true
+	_, err := uploadBinary(ctx, r.cluster.store, pl.binaries[here])
+	return err
+}
+
+// leave removes what is of no use once the run is over: the scratch folder and the plugin, unless it was kept, or all of it
+// if there was no job.
 func (r *room) leave(nothing bool, stderr io.Writer) error {
 	r.cluster.close()
 	err := r.trim.Wait()
@@ -250,8 +268,8 @@ func (r *room) leave(nothing bool, stderr io.Writer) error {
 	switch {
 	case r.own == nil || !nothing:
 		err = os.RemoveAll(r.scratch)
-		if r.own != nil {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(r.own.store(), "plugins")))
+		if r.own != nil && !r.replayable {
+			err = errors.Join(err, os.RemoveAll(r.own.plugins()))
 		}
 	default:
 		err = os.RemoveAll(r.own.dir)

@@ -131,8 +131,13 @@ func logsOf(f Facts, chain []ledger.Event) string {
 	if len(chain) > 0 && chain[0].Task != "" {
 		s += fmt.Sprintf(" %s.%d", chain[0].Task, chain[0].Attempt)
 	}
+	store := ""
 	if f.Store != "" {
-		s += " --store " + f.Store
+		store = " --store " + f.Store
+	}
+	s += store
+	if len(chain) > 0 && chain[0].Task != "" {
+		s += fmt.Sprintf("; run it again: mrctl replay %s %s%s", f.Job.ID, chain[0].Task, store)
 	}
 	return s
 }

@@ -43,6 +43,14 @@ type Process struct {
 // Describe is what the plugin said of itself.
 func (p *Process) Describe() *pluginv1.DescribeResponse { return p.about }
 
+// PID is the number of the process; 0 where it is none of its own.
+func (p *Process) PID() int {
+	if p.runner == nil || !p.runner.running() {
+		return 0
+	}
+	return p.runner.cmd.Process.Pid
+}
+
 // Map opens the stream of a map attempt. It ends with ctx, and must be closed.
 func (p *Process) Map(ctx context.Context, start *pluginv1.MapStart) (*boundary.MapStream, error) {
 	return boundary.NewMap(ctx, p.client, p.shared, start, p.explain)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -25,13 +26,14 @@ import (
 // Spec says which plugin to start, for what.
 type Spec struct {
 	Job     string
-	Digest  string   // of a plugin in the store, or
-	Path    string   // of a binary here
-	Args    []string // the plugin's own flags
-	Scratch string   // a folder of its own to stand in; made here. What it writes to standard error goes to "stderr" in it
-	Profile string   // a file for a CPU profile of the plugin; "" for none
-	Slots   int      // attempts at once, for which memory is shared with the plugin; 0: none is
-	Memory  int64    // bytes that worker and plugin together may hold for an attempt; 0: nobody has said
+	Digest  string    // of a plugin in the store, or
+	Path    string    // of a binary here
+	Args    []string  // the plugin's own flags
+	Scratch string    // a folder of its own to stand in; made here. What it writes to standard error goes to "stderr" in it
+	Profile string    // a file for a CPU profile of the plugin; "" for none
+	Slots   int       // attempts at once, for which memory is shared with the plugin; 0: none is
+	Memory  int64     // bytes that worker and plugin together may hold for an attempt; 0: nobody has said
+	Stderr  io.Writer // gets what it writes to standard error, as it comes; nil: nobody does
 	// PlainStream shares no memory: everything goes by the stream, as it does with a plugin or on a platform that cannot.
 	PlainStream bool
 }
@@ -93,7 +95,7 @@ func (h *Host) Open(ctx context.Context, s Spec) (*Process, error) {
 	if err != nil {
 		return nil, errs.E(errs.Unavailable, "start plugin", path, err)
 	}
-	p := &Process{spec: s, name: filepath.Base(path), sockets: sockets, tail: &tail{}, exited: make(chan struct{}), parked: make(chan struct{})}
+	p := &Process{spec: s, name: filepath.Base(path), sockets: sockets, tail: &tail{also: s.Stderr}, exited: make(chan struct{}), parked: make(chan struct{})}
 	if s.Path != "" {
 		p.name = s.Path
 	}

@@ -2,6 +2,7 @@ package pluginhost
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"sync"
 )
@@ -15,10 +16,11 @@ const (
 // than that.
 type tail struct {
 	mu   sync.Mutex
-	buf  []byte   // guarded by mu
-	all  int64    // guarded by mu; bytes written so far
-	file *os.File // guarded by mu; nil: none, or full
-	left int      // guarded by mu; bytes that may still go to the file
+	buf  []byte    // guarded by mu
+	all  int64     // guarded by mu; bytes written so far
+	file *os.File  // guarded by mu; nil: none, or full
+	left int       // guarded by mu; bytes that may still go to the file
+	also io.Writer // gets all of it; nil: nobody does. Written to under mu
 }
 
 // logTo makes the file.
@@ -35,6 +37,9 @@ func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.all += int64(len(b))
+	if t.also != nil {
+		_, _ = t.also.Write(b) // words that nobody can read are not worth an attempt
+	}
 	t.buf = append(t.buf, b[max(0, len(b)-tailSize):]...)
 	if len(t.buf) > 2*tailSize {
 		t.buf = append(t.buf[:0], t.buf[len(t.buf)-tailSize:]...)

@@ -32,3 +32,17 @@ func TestTailSinceAMark(t *testing.T) {
 		t.Errorf("%d bytes are kept, want %d", len(got), tailSize)
 	}
 }
+
+// TestTailTold: whoever is told of the words gets all of them, also those that are not kept.
+func TestTailTold(t *testing.T) {
+	var all bytes.Buffer
+	w := tail{also: &all}
+	for range 100 {
+		if _, err := w.Write(bytes.Repeat([]byte("x"), tailSize/10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := 100 * (tailSize / 10); all.Len() != want {
+		t.Errorf("%d bytes of %d", all.Len(), want)
+	}
+}

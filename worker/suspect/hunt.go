@@ -9,6 +9,7 @@ import (
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/rows"
 )
 
@@ -41,6 +42,25 @@ type Found struct {
 	Ordinal uint64               // of the record in its split, from 0
 	Hung    bool                 // it does not come back; else it ends the process, or panics
 	Bad     *sessionv1.BadSample // its place, how it kills, and its beginning
+}
+
+// Alone is the error of an attempt for which such a record is too much.
+func (f Found) Alone() error {
+	return errs.New(errs.UserCode, "map %s at byte %d: this record alone kills the plugin (--max-bad-records N sets such aside): %s",
+		f.Bad.Object, f.Bad.Offset, f.Bad.Error)
+}
+
+// Merge puts together what was found, by ordinal.
+func Merge(a, b []Found) []Found {
+	out := make([]Found, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].Ordinal < b[0].Ordinal {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
 }
 
 // recordKept is how much of a record is kept, in bytes.

@@ -182,3 +182,22 @@ func TestHuntStops(t *testing.T) {
 		}
 	})
 }
+
+func TestMerge(t *testing.T) {
+	list := func(ordinals ...uint64) (out []Found) {
+		for _, o := range ordinals {
+			out = append(out, Found{Ordinal: o})
+		}
+		return out
+	}
+	for _, c := range [][3][]Found{
+		{nil, nil, {}},
+		{list(1, 5), nil, list(1, 5)},
+		{nil, list(2), list(2)},
+		{list(1, 5, 9), list(2, 6, 10, 11), list(1, 2, 5, 6, 9, 10, 11)},
+	} {
+		if got := Merge(c[0], c[1]); fmt.Sprint(got) != fmt.Sprint(c[2]) {
+			t.Errorf("%v and %v: %v", c[0], c[1], got)
+		}
+	}
+}
