@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 
 	controlv1 "github.com/mrctl/mrctl/api/control/v1"
@@ -33,7 +34,7 @@ func (s *Stage) Leader(ctx context.Context) (*Node, error) {
 	return nil, fmt.Errorf("nobody of ours leads: %q holds the lease", lease.Holder)
 }
 
-// ask calls the leader itself, past its front.
+// ask calls the leader itself, past all that may be broken.
 func (s *Stage) ask(ctx context.Context, call func(context.Context, controlv1.ControlServiceClient) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -41,7 +42,7 @@ func (s *Stage) ask(ctx context.Context, call func(context.Context, controlv1.Co
 	if err != nil {
 		return err
 	}
-	c, err := s.conns.get(n.front.Target())
+	c, err := s.conns.get(n.place)
 	if err != nil {
 		return err
 	}
@@ -89,11 +90,13 @@ type conns struct {
 	to map[string]*grpc.ClientConn // guarded by mu
 }
 
-func (c *conns) get(addr string) (controlv1.ControlServiceClient, error) {
+func (c *conns) get(p place) (controlv1.ControlServiceClient, error) {
+	addr := p.Target()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.to[addr] == nil {
-		conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+		conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(p.dial),
+			grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 50 * time.Millisecond, MaxDelay: 200 * time.Millisecond}, MinConnectTimeout: time.Second}))
 		if err != nil {
 			return nil, err
 		}
