@@ -67,10 +67,15 @@ func (p *program) chaos(c *cli.Context) error {
 	if c.Int("runs") < 1 || c.Int("at-once") < 1 {
 		return errs.New(errs.Invalid, "chaos: --runs and --at-once are 1 at least")
 	}
+	spaces, done, err := p.spaces(c)
+	if done || err != nil {
+		return err
+	}
 	o, leave, err := p.chaosOptions(c)
 	if err != nil {
 		return err
 	}
+	o.Spaces = spaces
 	seed := c.Uint64("seed")
 	if !c.IsSet("seed") {
 		seed = rand.Uint64N(1e9)
@@ -103,9 +108,6 @@ func (p *program) chaosOptions(c *cli.Context) (o chaos.Options, leave func() er
 		}
 	}
 	if o.Binary, err = os.Executable(); err != nil {
-		return o, nil, err
-	}
-	if o.Spaces, err = p.spaces(c); err != nil {
 		return o, nil, err
 	}
 	dropClocks, err := p.clocks(c, &o)

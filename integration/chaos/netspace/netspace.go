@@ -133,5 +133,8 @@ func (s *Space) Dial(ctx context.Context, addr string) (c net.Conn, err error) {
 func Check() error {
 	n := New(0)
 	_, err := n.Space("check")
-	return errors.Join(err, n.Close())
+	if closed := n.Close(); err == nil {
+		err = closed
+	}
+	return err
 }
