@@ -32,7 +32,7 @@ there and the working folder is in mrctl's source, for they need a build of it w
 left out.
 
 With --net namespaces each process has a network of its own, in which packets vanish, are lost and are late: it needs Linux,
-/dev/net/tun, and root or the right to make user namespaces. With --net proxies connections go through proxies, which cut and
+/dev/net/tun, and root or the right to make user namespaces; nothing of them is seen outside, or left. With --net proxies connections go through proxies, which cut and
 hold them, and faults of the group packets are left out. A seed is another run in the one than in the other.
 
 A run that finds something is printed with the command that repeats it, and its logs are kept. Exits with 1 if there was one.

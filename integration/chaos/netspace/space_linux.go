@@ -43,7 +43,10 @@ func (s *Space) plug() error {
 	if err != nil {
 		return fmt.Errorf("/dev/net/tun: %w", err)
 	}
-	if err := errors.Join(tunnel(fd, name), s.configure(name)); err != nil {
+	if err = tunnel(fd, name); err == nil {
+		err = s.configure(name)
+	}
+	if err != nil {
 		return errors.Join(err, unix.Close(fd))
 	}
 	s.device = os.NewFile(uintptr(fd), "/dev/net/tun") // it is pollable only now

@@ -119,7 +119,7 @@ var Faults = []About{
 	{Partition, "packets", "what a process sends and what is sent to it vanishes, without a word to anybody", Spaces, 500 * ms, 14 * s, lease + 10*s},
 	{Deaf, "packets", "a process is heard by all and hears nobody", Spaces, 500 * ms, 14 * s, lease + 10*s},
 	{Mute, "packets", "a process hears all and is heard by nobody", Spaces, 500 * ms, 14 * s, lease + 10*s},
-	{SplitCluster, "packets", "two halves of the cluster hear nothing of each other; both reach the store", Spaces, 500 * ms, 14 * s, lease + 20*s},
+	{SplitCluster, "packets", "two halves of the cluster hear nothing of each other, sometimes for so long that the leader steps aside; both reach the store", Spaces, 500 * ms, 40 * s, lease + 20*s},
 	{SplitWorkers, "packets", "two workers hear nothing of each other, and all others do", Spaces, 500 * ms, 14 * s, 20 * s},
 	{StoreGone, "packets", "packets between a process and the store vanish", S3 | Spaces, 500 * ms, 12 * s, lease + 10*s},
 	{ClientGone, "packets", "packets between the client and the coordinators vanish", Spaces, 500 * ms, 12 * s, 15 * s},
