@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// Time without a word after which the other side is asked for one, and Patience how long it may take. What was sent and is
-	// not acknowledged for Patience ends the connection too, on Linux. Coordinators refuse to be asked every 5 s.
-	Time     = 10 * time.Second
+	// Time without a word after which the other side is asked for one. Coordinators refuse to be asked more often than every 5 s.
+	Time = 10 * time.Second
+	// Patience is how long the answer may take. What was sent and is not acknowledged for so long ends the connection too, on Linux.
 	Patience = 10 * time.Second
 	// Connect is how long a connection may take to come about: by then a SYN has been sent three times. Who leads may have
 	// changed meanwhile, so that gRPC's 20 s are too long.
