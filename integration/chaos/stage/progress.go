@@ -84,25 +84,33 @@ func (s *Stage) Ended(ctx context.Context, job string) (ledger.Phase, bool) {
 	return j.Phase, err == nil && j.Phase.Ended()
 }
 
-// conns are connections to coordinators by address.
+// conns are connections to coordinators by place.
 type conns struct {
 	mu sync.Mutex
-	to map[string]*grpc.ClientConn // guarded by mu
+	to map[place]conn // guarded by mu
+}
+
+type conn struct {
+	*grpc.ClientConn
+	addr string
 }
 
 func (c *conns) get(p place) (controlv1.ControlServiceClient, error) {
 	addr := p.Target()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.to[addr] == nil {
-		conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(p.dial),
-			grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 50 * time.Millisecond, MaxDelay: 200 * time.Millisecond}, MinConnectTimeout: time.Second}))
+	if known := c.to[p]; known.ClientConn == nil || known.addr != addr {
+		if known.ClientConn != nil {
+			_ = known.Close() // nobody listens there any more, and somebody else may soon
+		}
+		fresh, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(p.dial),
+			grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 200 * time.Millisecond, MaxDelay: time.Second}, MinConnectTimeout: time.Second}))
 		if err != nil {
 			return nil, err
 		}
-		c.to[addr] = conn
+		c.to[p] = conn{fresh, addr}
 	}
-	return controlv1.NewControlServiceClient(c.to[addr]), nil
+	return controlv1.NewControlServiceClient(c.to[p]), nil
 }
 
 func (c *conns) close() {

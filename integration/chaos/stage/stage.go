@@ -12,9 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"google.golang.org/grpc"
 
 	"github.com/mrctl/mrctl/integration/bucket"
 	"github.com/mrctl/mrctl/integration/chaos/clockjump"
@@ -56,6 +55,7 @@ type Stage struct {
 	mounts []string
 
 	watches sync.WaitGroup // of the ends of processes
+	whole   atomic.Bool    // all nodes have been added
 
 	mu      sync.Mutex
 	clients map[int]bool // guarded by mu; pids
@@ -65,7 +65,7 @@ type Stage struct {
 // Open prepares a stage in an empty folder; no process of the cluster runs yet. Close it in any case. With spaces each process
 // gets a network of its own (netspace.Check says whether that can be had).
 func Open(ctx context.Context, binary, dir string, p plan.Plan, spaces bool) (*Stage, error) {
-	s := &Stage{Plan: p, Dir: dir, binary: binary, clients: map[int]bool{}, conns: conns{to: map[string]*grpc.ClientConn{}}}
+	s := &Stage{Plan: p, Dir: dir, binary: binary, clients: map[int]bool{}, conns: conns{to: map[place]conn{}}}
 	if s.Net = (proxied{netfault.New(s.whose)}); spaces {
 		s.Packets = netspace.New(p.Seed)
 		s.Net = &apart{Net: s.Packets}
@@ -99,6 +99,7 @@ func Open(ctx context.Context, binary, dir string, p plan.Plan, spaces bool) (*S
 			return s, err
 		}
 	}
+	s.whole.Store(true)
 	if p.Has(plan.FullDisk) {
 		return s, s.mountScratch()
 	}
@@ -237,6 +238,9 @@ func (s *Stage) Undisturbed(ctx context.Context, args ...string) (cluster.Result
 
 // whose names the process at the other end of a connection: a node, the client, or "".
 func (s *Stage) whose(c net.Conn) string {
+	if !s.whole.Load() {
+		return "" // a stranger who looks for whom had the port before
+	}
 	names := map[int]string{}
 	var pids []int
 	for _, n := range s.Nodes() {
