@@ -53,7 +53,7 @@ sweep: ## leaders that stop at every pair of their writes
 	MRCTL_SWEEP=1 $(TEST) -count=1 -timeout 1h -v -run AtEveryWrite ./coordinator
 
 chaos: RUNS ?= 100
-chaos: build $(VERSITYGW) $(MINIO) ## RUNS=100 clusters in which things break, from a seed (CHAOS='--seed 1 --at-once 4 --faults store')
+chaos: build $(VERSITYGW) $(MINIO) ## RUNS=100 clusters in which things break, from a seed (CHAOS='--seed 1 --at-once 4 --faults packets --net namespaces')
 	bin/mrctl chaos --runs $(RUNS) $(CHAOS)
 
 bounds: ## what the death of a worker or of the leader costs a job, against what it may (on a machine that does nothing else)

@@ -11,10 +11,9 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
 
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
+	"github.com/mrctl/mrctl/internal/dial"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/frame"
 	"github.com/mrctl/mrctl/internal/ledger"
@@ -82,10 +81,7 @@ func (a *Agent) findLeader(ctx context.Context) (string, error) {
 
 // attach is one session with a leader: register, then orders down, reports and heartbeats up.
 func (a *Agent) attach(ctx context.Context, addr string) error {
-	conn, err := grpc.NewClient("passthrough:///"+addr,
-		grpc.WithTransportCredentials(a.cfg.TLS.Client()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(frame.MaxMessage)),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 10 * time.Second, PermitWithoutStream: true}))
+	conn, err := dial.Coordinator(addr, a.cfg.TLS.Client(), frame.MaxMessage)
 	if err != nil {
 		return fmt.Errorf("dial leader %s: %w", addr, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mrctl/mrctl/integration/chaos"
+	"github.com/mrctl/mrctl/integration/chaos/netspace"
 	"github.com/mrctl/mrctl/integration/chaos/plan"
 	"github.com/mrctl/mrctl/internal/errs"
 )
@@ -30,12 +31,17 @@ store, and an S3 server is started for it (make tools installs them). Faults of 
 there and the working folder is in mrctl's source, for they need a build of it whose clock can be moved; elsewhere they are
 left out.
 
+With --net namespaces each process has a network of its own, in which packets vanish, are lost and are late: it needs Linux,
+/dev/net/tun, and root or the right to make user namespaces; nothing of them is seen outside, or left. With --net proxies connections go through proxies, which cut and
+hold them, and faults of the group packets are left out. A seed is another run in the one than in the other.
+
 A run that finds something is printed with the command that repeats it, and its logs are kept. Exits with 1 if there was one.
 
   mrctl chaos --runs 20
   mrctl chaos --seed 17 --runs 1 --store versitygw
   mrctl chaos --faults kill-leader,network --runs 50 --json
   mrctl chaos --faults clock --runs 20
+  mrctl chaos --net namespaces --faults packets --runs 20
   mrctl chaos --list`,
 		Flags: []cli.Flag{
 			&cli.Uint64Flag{Name: "seed", Usage: "of the first run; the others follow it", DefaultText: "by chance"},
@@ -43,6 +49,7 @@ A run that finds something is printed with the command that repeats it, and its 
 			&cli.IntFlag{Name: "at-once", Value: 1, Usage: "`N` runs at a time"},
 			&cli.StringFlag{Name: "store", Usage: "one or more of folder, versitygw, minio", DefaultText: "all that are installed"},
 			&cli.StringFlag{Name: "faults", Usage: "`LIST` of faults and groups to choose from, or none", DefaultText: "all that can be done here"},
+			&cli.StringFlag{Name: "net", Value: "auto", Usage: "namespaces, proxies, or auto: namespaces where they can be had"},
 			&cli.StringFlag{Name: "keep", Usage: "`DIR` for the logs of runs that found something", DefaultText: "a new temporary folder"},
 			&cli.BoolFlag{Name: "list", Usage: "list the faults there are, and run nothing"},
 		},
@@ -60,10 +67,15 @@ func (p *program) chaos(c *cli.Context) error {
 	if c.Int("runs") < 1 || c.Int("at-once") < 1 {
 		return errs.New(errs.Invalid, "chaos: --runs and --at-once are 1 at least")
 	}
+	spaces, done, err := p.spaces(c)
+	if done || err != nil {
+		return err
+	}
 	o, leave, err := p.chaosOptions(c)
 	if err != nil {
 		return err
 	}
+	o.Spaces = spaces
 	seed := c.Uint64("seed")
 	if !c.IsSet("seed") {
 		seed = rand.Uint64N(1e9)
@@ -171,6 +183,9 @@ func (p *program) listFaults(c *cli.Context) error {
 	if clocks := canMoveClocks(c.Context); clocks == nil {
 		have |= plan.Clocks
 	}
+	if netspace.Check() == nil {
+		have |= plan.Spaces
+	}
 	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	for _, a := range plan.Faults {
 		needs := ""
@@ -181,6 +196,8 @@ func (p *program) listFaults(c *cli.Context) error {
 			needs = " (not here: needs Linux)"
 		case missing&plan.Clocks != 0:
 			needs = " (not here: needs Linux, the go tool, and mrctl's source as the working folder)"
+		case missing&plan.Spaces != 0:
+			needs = " (not here: needs network namespaces)"
 		case missing&plan.S3 != 0:
 			needs = " (with an S3 server)"
 		}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	controlv1 "github.com/mrctl/mrctl/api/control/v1"
+	"github.com/mrctl/mrctl/internal/dial"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/internal/mtls"
@@ -103,9 +104,7 @@ func (cl *cluster) leader(ctx context.Context) (controlv1.ControlServiceClient, 
 	if cl.conn != nil && cl.addr == lease.Addr {
 		return controlv1.NewControlServiceClient(cl.conn), lease, nil
 	}
-	conn, err := grpc.NewClient("passthrough:///"+lease.Addr, // no resolver: the address is one, and proxies see nothing of it
-		grpc.WithTransportCredentials(cl.tls.Client()), grpc.WithNoProxy(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)))
+	conn, err := dial.Coordinator(lease.Addr, cl.tls.Client(), maxMessage)
 	if err != nil {
 		return nil, lease, errs.E(errs.Unavailable, "dial leader", lease.Addr, err)
 	}

@@ -30,6 +30,9 @@ var errTerminated = fmt.Errorf("%w by SIGTERM", errInterrupted)
 // errPipeClosed is what writing to standard output gives once nobody reads it.
 var errPipeClosed = errors.New("standard output was closed")
 
+// errSaid is an error that another process has told the user about.
+var errSaid = errors.New("said already")
+
 // failure is an error with an exit code of its own and what to do about it.
 type failure struct {
 	err  error
@@ -87,7 +90,7 @@ func exitCode(err error) int {
 
 // report prints an error in one line, what follows it (a stack, a compiler's words) as it is, and what to do next.
 func report(w io.Writer, err error) {
-	if err == nil || errors.Is(err, errPipeClosed) {
+	if err == nil || errors.Is(err, errPipeClosed) || errors.Is(err, errSaid) {
 		return
 	}
 	text := strings.TrimRight(err.Error(), "\n")

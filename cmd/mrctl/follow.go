@@ -24,6 +24,9 @@ func terminal(s *controlv1.JobStatus) bool {
 // patience is how long a job is watched with nobody to ask before it is given up on, well beyond any fail-over.
 const patience = 2 * time.Minute
 
+// storeWait is how long each question to the store for a job may take meanwhile.
+const storeWait = 20 * time.Second
+
 // watch follows a job to its end through whatever leaders it has, and tells see of every change. It returns how the job
 // stands in the end; a failed one is no error here. The job goes on when watching ends early.
 func (cl *cluster) watch(ctx context.Context, id string, events bool, see func(*controlv1.JobStatus, []*controlv1.Event)) (*controlv1.JobStatus, error) {
@@ -46,7 +49,9 @@ func (cl *cluster) watch(ctx context.Context, id string, events bool, see func(*
 			err = callError(ctx, "watch "+id+" at", lease.Addr, err)
 		}
 		// The store knows how it ended even if nobody is left to say so.
-		job, serr := ledger.ReadJob(ctx, cl.store, id)
+		asked, stop := context.WithTimeout(ctx, storeWait) // it would ask for ever
+		job, serr := ledger.ReadJob(asked, cl.store, id)
+		stop()
 		if serr == nil && job.Phase.Ended() {
 			s := statusOf(job)
 			see(s, nil)

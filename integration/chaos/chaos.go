@@ -2,8 +2,8 @@
 // must: the output is that of a plain program, counters are exact, there is one _SUCCESS, nothing is left running or lying
 // about, no process ended by itself, and the job ended in time.
 //
-// A run: package plan draws it from the seed; package stage puts the processes up, with proxies between them (netfault) and
-// before the store (storefault); package work says what the cluster is asked and what the answer is. Here is the rest: inject.go
+// A run: package plan draws it from the seed; package stage puts the processes up, with proxies between them (netfault) or
+// each in a network of its own (netspace), and proxies before the store (storefault); package work says what the cluster is asked and what the answer is. Here is the rest: inject.go
 // breaks things when their moment comes, check.go looks at the end.
 //
 // The engine is part of the tests and also behind the verb `mrctl chaos`, which starts everything it breaks itself.
@@ -34,6 +34,9 @@ type Options struct {
 	Dir     string       // an existing folder; a run that failed leaves its logs there
 	Stores  []plan.Store // to choose from
 	Faults  []plan.Kind  // to choose from
+	// Spaces gives each process a network of its own (netspace.Check says whether that can be had); else there are proxies
+	// between them, and faults of the group packets are left out.
+	Spaces bool
 	// List is how Faults was written by the user, for the command that replays a run.
 	List string
 }
@@ -43,6 +46,7 @@ type Result struct {
 	Seed     uint64         `json:"seed"`
 	Plan     string         `json:"plan"`
 	Store    plan.Store     `json:"store"`
+	Net      string         `json:"net"`
 	Job      string         `json:"job,omitempty"`
 	Happened []string       `json:"happened,omitempty"` // what was done, and when
 	Seconds  float64        `json:"seconds"`            // from submission to the end of the job
@@ -76,18 +80,35 @@ var Have = sync.OnceValue(func() plan.Need {
 	return have
 })
 
+// The ways in which processes reach each other, as users name them.
+const (
+	Namespaces = "namespaces"
+	Proxies    = "proxies"
+)
+
+// Net names the one that is used.
+func (o Options) Net() string {
+	if o.Spaces {
+		return Namespaces
+	}
+	return Proxies
+}
+
 // Plan is the run that a seed stands for.
 func (o Options) Plan(seed uint64) plan.Plan {
 	have := Have()
 	if o.Clocked != nil {
 		have |= plan.Clocks
 	}
+	if o.Spaces {
+		have |= plan.Spaces
+	}
 	return plan.Make(seed, plan.Choices{Stores: o.Stores, Faults: o.Faults, Have: have})
 }
 
 // Replay is the command that does a run again.
 func (o Options) Replay(p plan.Plan) string {
-	cmd := "mrctl chaos --seed " + strconv.FormatUint(p.Seed, 10) + " --runs 1 --store " + string(p.Store)
+	cmd := "mrctl chaos --seed " + strconv.FormatUint(p.Seed, 10) + " --runs 1 --store " + string(p.Store) + " --net " + o.Net()
 	if o.List != "" {
 		cmd += " --faults " + o.List
 	}
@@ -102,7 +123,7 @@ func (o Options) Run(ctx context.Context, seed uint64) (Result, error) {
 // run holds what comes out against answer.
 func (o Options) run(ctx context.Context, seed uint64, answer func(work.Spec) work.Answer) (Result, error) {
 	p := o.Plan(seed)
-	res := Result{Seed: seed, Plan: p.String(), Store: p.Store, Bound: p.Bound().Seconds(), Left: map[string]int{}}
+	res := Result{Seed: seed, Plan: p.String(), Store: p.Store, Net: o.Net(), Bound: p.Bound().Seconds(), Left: map[string]int{}}
 	binary, err := o.Binary, error(nil)
 	if p.MovesClocks() {
 		if binary, err = o.Clocked(ctx); err != nil {
@@ -113,7 +134,7 @@ func (o Options) run(ctx context.Context, seed uint64, answer func(work.Spec) wo
 	if err != nil {
 		return res, err
 	}
-	st, err := stage.Open(ctx, binary, dir, p)
+	st, err := stage.Open(ctx, binary, dir, p, o.Spaces)
 	if err == nil {
 		r := &run{stage: st, plan: p, answer: answer(p.Work), res: &res, began: time.Now(), over: make(chan struct{})}
 		err = r.do(ctx)

@@ -37,6 +37,8 @@ func (r *run) strike(ctx context.Context, f plan.Fault) (mend func(), err error)
 	switch plan.Of(f.Kind).Group {
 	case "network":
 		return r.strikeNetwork(ctx, f)
+	case "packets":
+		return r.strikePackets(ctx, f)
 	case "store":
 		return r.strikeStore(f)
 	case "disk":
@@ -96,7 +98,7 @@ func (r *run) victim(ctx context.Context, f plan.Fault) (*stage.Node, error) {
 				from = append(from, n)
 			}
 		}
-	case plan.NoStore, plan.ClockAhead, plan.ClockBack, plan.ClockSwing:
+	case plan.NoStore, plan.Partition, plan.Deaf, plan.Mute, plan.StoreGone, plan.ClockAhead, plan.ClockBack, plan.ClockSwing:
 		from = r.stage.Nodes()
 	default:
 		from = r.stage.Workers

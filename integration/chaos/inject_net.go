@@ -7,6 +7,7 @@ import (
 
 	"github.com/mrctl/mrctl/integration/chaos/netfault"
 	"github.com/mrctl/mrctl/integration/chaos/plan"
+	"github.com/mrctl/mrctl/integration/chaos/stage"
 )
 
 // strikeNetwork sets a rule between processes.
@@ -34,11 +35,11 @@ func (r *run) strikeNetwork(ctx context.Context, f plan.Fault) (mend func(), err
 	case plan.SlowShuffle:
 		match, rule.Rate = reached, 20_000+int(180_000*f.Dose)
 	case plan.CutClient:
-		match, rule.Cut = func(from, _ string) bool { return from == "client" }, true
+		match, rule.Cut = func(from, to string) bool { return from == stage.ClientName && to != stage.StoreName }, true
 		r.happened("%s", f.Kind)
 		return r.stage.Net.Set(match, rule), nil
 	case plan.SlowNet:
-		match = func(string, string) bool { return true }
+		match = func(_, to string) bool { return to != stage.StoreName }
 		rule.Delay = 5*time.Millisecond + time.Duration(f.Dose*float64(55*time.Millisecond))
 		r.happened("%s: %v", f.Kind, rule.Delay)
 		return r.stage.Net.Set(match, rule), nil

@@ -55,7 +55,7 @@ func (r *run) do(ctx context.Context) error {
 	}
 	id := r.submit(bounded)
 	if id != "" {
-		r.follow(bounded, id)
+		r.follow(ctx, bounded, id)
 	}
 	cancel()
 	faults.Wait()
@@ -88,20 +88,26 @@ func (r *run) submit(ctx context.Context) (id string) {
 	return id
 }
 
-// follow waits for the end of the job, beside a client that watches it too.
-func (r *run) follow(ctx context.Context, id string) {
+// hears is how long after the end of a job whoever watches it may take to hear of it: a connection on which nothing comes is
+// given up after 20 s, and the next one may be late too.
+const hears = 45 * time.Second
+
+// follow waits for the end of the job, or of bounded, beside a client that watches it too.
+func (r *run) follow(ctx, bounded context.Context, id string) {
 	r.mu.Lock()
 	r.res.Job, r.done = id, map[string]float64{}
 	r.mu.Unlock()
 	watched := make(chan struct{})
-	go func() { defer close(watched); r.watch(ctx, id) }()
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { defer close(watched); r.watch(watching, id) }()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for ctx.Err() == nil {
-		if _, ended := r.stage.Ended(ctx, id); ended {
+	for bounded.Err() == nil {
+		if _, ended := r.stage.Ended(bounded, id); ended {
 			break
 		}
-		if p, err := r.stage.Progress(ctx, id); err == nil {
+		if p, err := r.stage.Progress(bounded, id); err == nil {
 			r.mu.Lock()
 			for stage, share := range p.Done {
 				r.done[stage] = max(r.done[stage], share)
@@ -110,17 +116,24 @@ func (r *run) follow(ctx context.Context, id string) {
 		}
 		select {
 		case <-tick.C:
-		case <-ctx.Done():
+		case <-bounded.Done():
 		}
 	}
 	r.mu.Lock()
 	r.res.Seconds = time.Since(r.began).Seconds()
 	r.mu.Unlock()
 	close(r.over)
+	if bounded.Err() != nil {
+		stop()
+	}
+	defer time.AfterFunc(hears, func() {
+		r.broke("mrctl watch has not heard of the end of the job %v after it", hears)
+		stop()
+	}).Stop()
 	<-watched
 }
 
-// watch is a client that waits for the job and must be told the truth. While it cannot reach anybody it asks again.
+// watch is a client that waits for the job and must be told the truth, and in time. While it cannot reach anybody it asks again.
 func (r *run) watch(ctx context.Context, id string) {
 	const unreachable = 3
 	for ctx.Err() == nil {

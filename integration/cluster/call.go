@@ -17,11 +17,16 @@ func Run(ctx context.Context, binary string, env []string, args ...string) (Resu
 
 // RunWatched is Run that tells of the process when it has started and when it has ended.
 func RunWatched(ctx context.Context, binary string, env []string, tell func(pid int, alive bool), args ...string) (Result, error) {
+	return RunStarted(ctx, (*exec.Cmd).Start, binary, env, tell, args...)
+}
+
+// RunStarted is RunWatched that leaves it to start to start the process.
+func RunStarted(ctx context.Context, start func(*exec.Cmd) error, binary string, env []string, tell func(pid int, alive bool), args ...string) (Result, error) {
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = append(os.Environ(), env...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
-	err := cmd.Start()
+	err := start(cmd)
 	if err == nil {
 		tell(cmd.Process.Pid, true)
 		err = cmd.Wait()

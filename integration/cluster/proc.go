@@ -18,7 +18,12 @@ type Proc struct {
 }
 
 // StartProc starts a binary with more environment. What it prints is added to the file log.
-func StartProc(name, log string, env []string, binary string, args ...string) (_ *Proc, err error) {
+func StartProc(name, log string, env []string, binary string, args ...string) (*Proc, error) {
+	return StartProcIn(nil, name, log, env, binary, args...)
+}
+
+// StartProcIn is StartProc where enter, if not nil, has changed the thread that starts the process (child.StartIn).
+func StartProcIn(enter func() error, name, log string, env []string, binary string, args ...string) (_ *Proc, err error) {
 	f, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
@@ -28,7 +33,7 @@ func StartProc(name, log string, env []string, binary string, args ...string) (_
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = f, f
 	p := &Proc{Name: name, Log: log}
-	if p.process, err = child.Start(cmd); err != nil {
+	if p.process, err = child.StartIn(enter, cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	return p, nil

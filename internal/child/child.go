@@ -16,7 +16,11 @@ type Process struct {
 }
 
 // Start starts cmd. Its SysProcAttr is replaced.
-func Start(cmd *exec.Cmd) (*Process, error) {
+func Start(cmd *exec.Cmd) (*Process, error) { return StartIn(nil, cmd) }
+
+// StartIn is Start from a thread that enter, where it is not nil, has changed before, so that the process inherits what the
+// thread has, such as another network. Nothing else ever runs on that thread.
+func StartIn(enter func() error, cmd *exec.Cmd) (*Process, error) {
 	cmd.SysProcAttr = attributes()
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
@@ -24,8 +28,15 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 		defer close(p.done)
 		// The kernel takes the end of the thread that started a child for the end of the parent.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
+		var err error
+		if enter == nil {
+			defer runtime.UnlockOSThread()
+		} else {
+			err = enter()
+		}
+		if err == nil {
+			err = cmd.Start()
+		}
 		started <- err
 		if err == nil {
 			p.err = cmd.Wait()

@@ -116,9 +116,9 @@ func newClient(opts Options, wrap func(http.RoundTripper) http.RoundTripper) (*C
 			ResponseHeaderTimeout: half.wait,
 			DisableCompression:    true, // an object stored compressed is to come as it is
 		}
-		var rt http.RoundTripper = t
+		var rt http.RoundTripper = fresh{t}
 		if wrap != nil {
-			rt = wrap(t)
+			rt = wrap(rt)
 		}
 		rt = clockCheck{rt}
 		lookup := minio.BucketLookupAuto

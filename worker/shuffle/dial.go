@@ -43,6 +43,8 @@ func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.WriteBufferSize(socketBuffer), grpc.ReadBufferSize(socketBuffer),
 		grpc.MaxRecvMsgSize(frame.MaxMessage), grpc.MaxSendMsgSize(frame.MaxMessage),
+		// A reader that is gone without a word while it takes nothing would keep its stream, and what that holds, for hours.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	}
 }

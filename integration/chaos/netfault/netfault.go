@@ -17,6 +17,7 @@ type Rule struct {
 	Hold  bool          // nothing gets through, and nobody is told: what is sent waits
 	Delay time.Duration // each piece waits so long
 	Rate  int           // bytes a second and direction; 0: as fast as it goes
+	Loss  float64       // the share of packets that vanish; proxies, which see none, know nothing of it (package netspace does)
 }
 
 // Match says whether a rule holds for connections from one process to another. from is "" where it is not known.

@@ -34,6 +34,16 @@ const (
 	LoneLeader  Kind = "lone-leader"
 	SlowNet     Kind = "slow-net"
 
+	Partition    Kind = "partition"
+	Deaf         Kind = "deaf"
+	Mute         Kind = "mute"
+	SplitCluster Kind = "split-cluster"
+	SplitWorkers Kind = "split-workers"
+	StoreGone    Kind = "store-gone"
+	ClientGone   Kind = "client-gone"
+	LosePackets  Kind = "lose-packets"
+	SlowLinks    Kind = "slow-links"
+
 	Storm       Kind = "storm"
 	LostRequest Kind = "lost-request"
 	LostReply   Kind = "lost-reply"
@@ -62,12 +72,13 @@ const (
 	Root                    // the right to mount, on Linux
 	Linux                   // /proc
 	Clocks                  // a build of mrctl whose clock can be moved
+	Spaces                  // each process in a network of its own, whose packets can be lost
 )
 
 // About describes a kind.
 type About struct {
 	Kind     Kind
-	Group    string // process, network, store, disk, clock
+	Group    string // process, network, packets, store, disk, clock
 	Says     string
 	Needs    Need
 	From, To time.Duration // it lasts so long; what is killed comes back after it
@@ -104,6 +115,16 @@ var Faults = []About{
 	{CutClient, "network", "the client's connections are reset", Linux, 500 * ms, 5 * s, s},
 	{LoneLeader, "network", "the leader reaches the store but nobody else", 0, s, 10 * s, lease},
 	{SlowNet, "network", "every piece takes 5 to 60 ms between any two processes", 0, s, 8 * s, 8 * s},
+
+	{Partition, "packets", "what a process sends and what is sent to it vanishes, without a word to anybody", Spaces, 500 * ms, 14 * s, lease + 10*s},
+	{Deaf, "packets", "a process is heard by all and hears nobody", Spaces, 500 * ms, 14 * s, lease + 10*s},
+	{Mute, "packets", "a process hears all and is heard by nobody", Spaces, 500 * ms, 14 * s, lease + 10*s},
+	{SplitCluster, "packets", "two halves of the cluster hear nothing of each other, sometimes for so long that the leader steps aside; both reach the store", Spaces, 500 * ms, 40 * s, lease + 20*s},
+	{SplitWorkers, "packets", "two workers hear nothing of each other, and all others do", Spaces, 500 * ms, 14 * s, 20 * s},
+	{StoreGone, "packets", "packets between a process and the store vanish", S3 | Spaces, 500 * ms, 12 * s, lease + 10*s},
+	{ClientGone, "packets", "packets between the client and the coordinators vanish", Spaces, 500 * ms, 12 * s, 15 * s},
+	{LosePackets, "packets", "up to a fifth of all packets vanish, each by chance", Spaces, s, 8 * s, 15 * s},
+	{SlowLinks, "packets", "links carry 0.2 to 2 MB/s, and what does not fit is dropped", Spaces, s, 8 * s, 10 * s},
 
 	{Storm, "store", "503 SlowDown for up to nine of ten requests", S3, 200 * ms, 6 * s, lease},
 	{LostRequest, "store", "requests never reach the store, and the connection is closed", S3, 500 * ms, 8 * s, lease},

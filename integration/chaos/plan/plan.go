@@ -59,7 +59,7 @@ type When struct {
 type Choices struct {
 	Stores []Store // at least one
 	Faults []Kind
-	Have   Need // of Root, Linux and Clocks, what there is
+	Have   Need // of Root, Linux, Clocks and Spaces, what there is
 }
 
 // dice gives chance for one aspect, so that narrowing one choice leaves the others as they were.

@@ -16,7 +16,7 @@ func all(t *testing.T) []Kind {
 }
 
 func TestASeedIsAPlan(t *testing.T) {
-	c := Choices{Stores: []Store{Folder, VersityGW, MinIO}, Faults: all(t), Have: Root | Linux | Clocks}
+	c := Choices{Stores: []Store{Folder, VersityGW, MinIO}, Faults: all(t), Have: Root | Linux | Clocks | Spaces}
 	for seed := range uint64(50) {
 		if a, b := Make(seed, c), Make(seed, c); !reflect.DeepEqual(a, b) {
 			t.Fatalf("seed %d is\n%v\nand\n%v", seed, a, b)
@@ -32,7 +32,7 @@ func TestASeedIsAPlan(t *testing.T) {
 func TestEveryFaultIsPlannedAndNoneThatCannotBe(t *testing.T) {
 	drawn := map[Kind]int{}
 	for seed := range uint64(2000) {
-		for _, f := range Make(seed, Choices{Stores: []Store{Folder, MinIO}, Faults: all(t), Have: Root | Linux | Clocks}).Faults {
+		for _, f := range Make(seed, Choices{Stores: []Store{Folder, MinIO}, Faults: all(t), Have: Root | Linux | Clocks | Spaces}).Faults {
 			drawn[f.Kind]++
 			if a := Of(f.Kind); f.For < a.From.Round(ms) || f.For > a.To {
 				t.Errorf("%s lasts %v, want %v to %v", f.Kind, f.For, a.From, a.To)

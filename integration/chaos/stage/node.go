@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"github.com/mrctl/mrctl/integration/chaos/clockjump"
-	"github.com/mrctl/mrctl/integration/chaos/netfault"
 	"github.com/mrctl/mrctl/integration/chaos/storefault"
 	"github.com/mrctl/mrctl/integration/cluster"
 )
@@ -22,7 +21,7 @@ type Node struct {
 	Name    string
 	Scratch string // of a worker
 
-	front *netfault.Front
+	place place
 	door  *storefault.Door // nil for a folder
 
 	starting sync.Mutex // held while it is started
@@ -48,12 +47,12 @@ func (s *Stage) Start(ctx context.Context, n *Node) error {
 	if strings.HasPrefix(n.Name, "worker") {
 		args = []string{"serve", "worker", "--slots", fmt.Sprint(s.Plan.Slots), "--memory", fmt.Sprintf("%dMiB", 48*s.Plan.Slots), "--scratch", n.Scratch}
 	}
-	args = append(args, "--advertise", n.front.Addr(), "--log-level", "debug")
+	args = append(append(args, n.place.listen()...), "--log-level", "debug")
 	env := s.environment(n.door)
 	if s.Plan.MovesClocks() {
 		env = append(env, clockjump.Variable+"="+s.clock(n))
 	}
-	proc, err := cluster.StartProc(n.Name, log, env, s.binary, args...)
+	proc, err := cluster.StartProcIn(n.place.enter(), n.Name, log, env, s.binary, args...)
 	if err != nil {
 		return err
 	}
@@ -64,7 +63,7 @@ func (s *Stage) Start(ctx context.Context, n *Node) error {
 	return cluster.Until(ctx, n.Name+" to serve", func() (bool, error) {
 		addr, err := listening(log, began)
 		if addr != "" {
-			n.front.SetTarget(addr)
+			n.place.SetTarget(addr)
 		}
 		return addr != "" || !proc.Alive(), err
 	})
@@ -76,7 +75,7 @@ func (s *Stage) watch(n *Node, proc *cluster.Proc) {
 	n.mu.Lock()
 	doomed := n.doomed
 	if n.proc == proc {
-		n.front.SetTarget("")
+		n.place.SetTarget("")
 	}
 	n.mu.Unlock()
 	if !doomed {
@@ -133,7 +132,7 @@ func (n *Node) Pid() int {
 func (n *Node) Alive() bool { return n.Pid() != 0 }
 
 // Addr is where others reach the process.
-func (n *Node) Addr() string { return n.front.Addr() }
+func (n *Node) Addr() string { return n.place.Addr() }
 
 // doom says that the end that comes is our doing. It gives the process that is to end, nil if there is none.
 func (n *Node) doom() *cluster.Proc {

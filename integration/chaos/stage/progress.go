@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 
 	controlv1 "github.com/mrctl/mrctl/api/control/v1"
@@ -33,7 +34,7 @@ func (s *Stage) Leader(ctx context.Context) (*Node, error) {
 	return nil, fmt.Errorf("nobody of ours leads: %q holds the lease", lease.Holder)
 }
 
-// ask calls the leader itself, past its front.
+// ask calls the leader itself, past all that may be broken.
 func (s *Stage) ask(ctx context.Context, call func(context.Context, controlv1.ControlServiceClient) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -41,7 +42,7 @@ func (s *Stage) ask(ctx context.Context, call func(context.Context, controlv1.Co
 	if err != nil {
 		return err
 	}
-	c, err := s.conns.get(n.front.Target())
+	c, err := s.conns.get(n.place)
 	if err != nil {
 		return err
 	}
@@ -83,23 +84,33 @@ func (s *Stage) Ended(ctx context.Context, job string) (ledger.Phase, bool) {
 	return j.Phase, err == nil && j.Phase.Ended()
 }
 
-// conns are connections to coordinators by address.
+// conns are connections to coordinators by place.
 type conns struct {
 	mu sync.Mutex
-	to map[string]*grpc.ClientConn // guarded by mu
+	to map[place]conn // guarded by mu
 }
 
-func (c *conns) get(addr string) (controlv1.ControlServiceClient, error) {
+type conn struct {
+	*grpc.ClientConn
+	addr string
+}
+
+func (c *conns) get(p place) (controlv1.ControlServiceClient, error) {
+	addr := p.Target()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.to[addr] == nil {
-		conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	if known := c.to[p]; known.ClientConn == nil || known.addr != addr {
+		if known.ClientConn != nil {
+			_ = known.Close() // nobody listens there any more, and somebody else may soon
+		}
+		fresh, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(p.dial),
+			grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 200 * time.Millisecond, MaxDelay: time.Second}, MinConnectTimeout: time.Second}))
 		if err != nil {
 			return nil, err
 		}
-		c.to[addr] = conn
+		c.to[p] = conn{fresh, addr}
 	}
-	return controlv1.NewControlServiceClient(c.to[addr]), nil
+	return controlv1.NewControlServiceClient(c.to[p]), nil
 }
 
 func (c *conns) close() {

@@ -1,6 +1,6 @@
 // Package stage puts a cluster of real processes together in which everything can be broken: each process is reached
-// through a front of package netfault and reaches an S3 server through a door of package storefault, and can be killed,
-// stopped and started again.
+// through a front of package netfault or lives in a network of its own (netspace), reaches an S3 server through a door of
+// package storefault, and can be killed, stopped and started again.
 package stage
 
 import (
@@ -12,13 +12,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"google.golang.org/grpc"
 
 	"github.com/mrctl/mrctl/integration/bucket"
 	"github.com/mrctl/mrctl/integration/chaos/clockjump"
 	"github.com/mrctl/mrctl/integration/chaos/netfault"
+	"github.com/mrctl/mrctl/integration/chaos/netspace"
 	"github.com/mrctl/mrctl/integration/chaos/plan"
 	"github.com/mrctl/mrctl/integration/chaos/storefault"
 	"github.com/mrctl/mrctl/integration/cluster"
@@ -30,38 +30,55 @@ import (
 
 // Stage is a cluster, what stands between its processes, and what it leaves behind.
 type Stage struct {
-	Plan   plan.Plan
-	Dir    string // of everything that is written
-	Net    *netfault.Net
-	Faults *storefault.Store // nil without an S3 server
-	Root   storage.Store     // the cluster's records, undisturbed
-	Bucket bucket.Client     // where there is an S3 server
+	Plan plan.Plan
+	Dir  string // of everything that is written
+	Net  wires
+	// Packets can do more to the same net: nil where processes stand side by side.
+	Packets *netspace.Net
+	Faults  *storefault.Store // nil without an S3 server
+	Root    storage.Store     // the cluster's records, undisturbed
+	Bucket  bucket.Client     // where there is an S3 server
 
 	Coordinators, Workers []*Node
 
 	binary string
 	server *s3server.Server // nil for a folder
 	client *storefault.Door // nil for a folder
+	user   place            // of the client
+	// aside is for what the harness itself asks: its own door, which knows no faults, and its own place.
+	aside struct {
+		store *storefault.Store // nil for a folder
+		door  *storefault.Door
+		place place
+	}
 	conns  conns
 	mounts []string
 
 	watches sync.WaitGroup // of the ends of processes
+	whole   atomic.Bool    // all nodes have been added
 
 	mu      sync.Mutex
 	clients map[int]bool // guarded by mu; pids
 	ends    []string     // guarded by mu; of processes that ended by themselves
 }
 
-// Open prepares a stage in an empty folder; no process of the cluster runs yet. Close it in any case.
-func Open(ctx context.Context, binary, dir string, p plan.Plan) (*Stage, error) {
-	s := &Stage{Plan: p, Dir: dir, binary: binary, clients: map[int]bool{}, conns: conns{to: map[string]*grpc.ClientConn{}}}
-	s.Net = netfault.New(s.whose)
+// Open prepares a stage in an empty folder; no process of the cluster runs yet. Close it in any case. With spaces each process
+// gets a network of its own (netspace.Check says whether that can be had).
+func Open(ctx context.Context, binary, dir string, p plan.Plan, spaces bool) (*Stage, error) {
+	s := &Stage{Plan: p, Dir: dir, binary: binary, clients: map[int]bool{}, conns: conns{to: map[place]conn{}}}
+	if s.Net = (proxied{netfault.New(s.whose)}); spaces {
+		s.Packets = netspace.New(p.Seed)
+		s.Net = &apart{Net: s.Packets}
+	}
 	for _, d := range []string{s.temp(), s.Local("in"), s.Local("logs")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return s, err
 		}
 	}
 	if err := s.openStore(ctx); err != nil {
+		return s, err
+	}
+	if err := s.placeClients(); err != nil {
 		return s, err
 	}
 	if err := p.Work.Write(s.Local("in")); err != nil {
@@ -82,6 +99,7 @@ func Open(ctx context.Context, binary, dir string, p plan.Plan) (*Stage, error) 
 			return s, err
 		}
 	}
+	s.whole.Store(true)
 	if p.Has(plan.FullDisk) {
 		return s, s.mountScratch()
 	}
@@ -97,7 +115,11 @@ func (s *Stage) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	s.Faults = storefault.New(s.server.Endpoint, s.Plan.Seed)
-	if s.client, err = s.Faults.Door(clientName); err != nil {
+	s.aside.store = storefault.New(s.server.Endpoint, s.Plan.Seed)
+	if s.client, err = s.Net.door(s.Faults, ClientName); err != nil {
+		return err
+	}
+	if s.aside.door, err = s.Net.door(s.aside.store, asideName); err != nil {
 		return err
 	}
 	if s.Bucket, err = bucket.Dial(s.server.Endpoint, s.server.AccessKey, s.server.SecretKey); err != nil {
@@ -108,13 +130,20 @@ func (s *Stage) openStore(ctx context.Context) (err error) {
 	return err
 }
 
+func (s *Stage) placeClients() (err error) {
+	if s.user, err = s.Net.client(ClientName); err == nil {
+		s.aside.place, err = s.Net.client(asideName)
+	}
+	return err
+}
+
 func (s *Stage) addNode(name string, to *[]*Node) (err error) {
 	n := &Node{Name: name, Scratch: s.Local(name)}
-	if n.front, err = s.Net.Front(name); err != nil {
+	if n.place, err = s.Net.node(name); err != nil {
 		return err
 	}
 	if s.Faults != nil {
-		if n.door, err = s.Faults.Door(name); err != nil {
+		if n.door, err = s.Net.door(s.Faults, name); err != nil {
 			return err
 		}
 	}
@@ -180,27 +209,20 @@ func (s *Stage) Boot(ctx context.Context) error {
 	})
 }
 
+// Names, beside those of nodes, that rules of the network may be about.
 const (
-	clientName = "client"
-	startTime  = 40 * time.Second // that a process may take until it serves
+	ClientName = "client"
+	StoreName  = "store" // where processes have networks of their own
+)
+
+const (
+	asideName = "aside"
+	startTime = 40 * time.Second // that a process may take until it serves
 )
 
 // Mrctl runs the command line as the client, through the disturbed network and store.
 func (s *Stage) Mrctl(ctx context.Context, args ...string) (cluster.Result, error) {
-	return s.run(ctx, s.client, args...)
-}
-
-// Undisturbed runs the command line beside all faults of the store.
-func (s *Stage) Undisturbed(ctx context.Context, args ...string) (cluster.Result, error) {
-	env := s.environment(nil)
-	if s.server != nil {
-		env = append(s.environment(s.client), "AWS_ENDPOINT_URL="+s.server.Endpoint, "AWS_ENDPOINT_URL_S3="+s.server.Endpoint)
-	}
-	return cluster.Run(ctx, s.binary, env, args...)
-}
-
-func (s *Stage) run(ctx context.Context, door *storefault.Door, args ...string) (cluster.Result, error) {
-	return cluster.RunWatched(ctx, s.binary, s.environment(door), func(pid int, alive bool) {
+	return cluster.RunStarted(ctx, s.user.start, s.binary, s.environment(s.client), func(pid int, alive bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.clients[pid] = alive; !alive {
@@ -209,8 +231,16 @@ func (s *Stage) run(ctx context.Context, door *storefault.Door, args ...string) 
 	}, args...)
 }
 
+// Undisturbed runs the command line beside all faults of the store, and from a place of its own.
+func (s *Stage) Undisturbed(ctx context.Context, args ...string) (cluster.Result, error) {
+	return cluster.RunStarted(ctx, s.aside.place.start, s.binary, s.environment(s.aside.door), func(int, bool) {}, args...)
+}
+
 // whose names the process at the other end of a connection: a node, the client, or "".
 func (s *Stage) whose(c net.Conn) string {
+	if !s.whole.Load() {
+		return "" // a stranger who looks for whom had the port before
+	}
 	names := map[int]string{}
 	var pids []int
 	for _, n := range s.Nodes() {
@@ -221,7 +251,7 @@ func (s *Stage) whose(c net.Conn) string {
 	}
 	s.mu.Lock()
 	for pid := range s.clients {
-		names[pid] = clientName
+		names[pid] = ClientName
 		pids = append(pids, pid)
 	}
 	s.mu.Unlock()
@@ -237,9 +267,9 @@ func (s *Stage) Close() error {
 	s.conns.close()
 	if s.Faults != nil {
 		s.Faults.Close()
+		s.aside.store.Close()
 	}
-	s.Net.Close()
-	var all []error
+	all := []error{s.Net.close()}
 	if s.server != nil {
 		all = append(all, s.server.Stop())
 	}

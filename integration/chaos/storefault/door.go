@@ -23,13 +23,18 @@ func (s *Store) Door(from string) (*Door, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.DoorAt(l, from), nil
+}
+
+// DoorAt is Door where l listens. Close closes it.
+func (s *Store) DoorAt(l net.Listener, from string) *Door {
 	d := &Door{store: s, from: from, addr: l.Addr().String()}
 	d.server = &http.Server{Handler: d, ReadHeaderTimeout: time.Minute}
 	s.mu.Lock()
 	s.doors = append(s.doors, d)
 	s.mu.Unlock()
 	s.work.Go(func() { _ = d.server.Serve(l) }) // until Close
-	return d, nil
+	return d
 }
 
 // Endpoint is the door's URL.
