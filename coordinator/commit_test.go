@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	controlv1 "github.com/mrctl/mrctl/api/control/v1"
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
@@ -90,6 +91,40 @@ func lostPart(t *testing.T, out storage.Store) {
 	}
 	if len(w.starts) > 0 {
 		t.Error("more than the lost task was run again")
+	}
+}
+
+// TestLostNamedPart: where a part of a named output is gone, its task is run again, which stages the part of the result a
+// second time, although that is visible by then.
+func TestLostNamedPart(t *testing.T) {
+	c := newCluster(t)
+	s := c.lead()
+	w := c.worker(s, "w", 2)
+	job := c.job(1, 1)
+	job.Stage = marshal(t, &pluginv1.Stage{Name: job.Name, HasMap: true, HasReduce: true, Outputs: []*pluginv1.Output{{Name: "aside"}}})
+	id := s.submit(c, job)
+	publishing := c.out.hold("publish", "")
+	defer publishing.lift()
+	w.maps(1)
+	w.reduces(1)
+	await(c, "the commit", publishing.reached)
+	for _, p := range c.pending("aside/" + output.PartName(0, output.TSV)) {
+		if err := c.out.Store.Discard(c.ctx, p.Token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publishing.lift()
+	w.reduces(1)
+	if st := s.end(c, id); st.Phase != controlv1.JobStatus_PHASE_DONE || st.Gen != 1 || st.Counters["output.aside.rows"] != 1 {
+		t.Fatalf("the job ended as %v", st)
+	}
+	for key, want := range map[string]string{"part-00000.tsv": "any gen\n", "aside/part-00000.tsv": "gen 1\n"} {
+		if body, _, err := c.out.Get(c.ctx, key); err != nil || string(body) != want {
+			t.Errorf("part %s holds %q, want %q, %v", key, body, want, err)
+		}
+		if left := c.pending(key); len(left) > 0 {
+			t.Errorf("%d staged parts of %s are left", len(left), key)
+		}
 	}
 }
 

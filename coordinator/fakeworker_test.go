@@ -13,10 +13,12 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	sessionv1 "github.com/mrctl/mrctl/api/session/v1"
 	"github.com/mrctl/mrctl/internal/cuts"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/internal/stages"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/output"
 	"github.com/mrctl/mrctl/storage/prefix"
@@ -232,9 +234,9 @@ func (w *worker) recordIn(o *sessionv1.Start, store storage.Store) ledger.TaskRe
 	return won
 }
 
-// recordWinner stages the part of an attempt of the last phase, of one row that names its generation, and creates its record.
+// recordWinner stages the parts of an attempt of the last phase and creates its record. Each has one row, which names its
+// generation; that of the result says the same in all, where there are named outputs too.
 func recordWinner(ctx context.Context, records, out storage.Store, worker string, o *sessionv1.Start, inputs map[uint32]ledger.Input) (none ledger.TaskRecord, err error) {
-	schema := arrow.NewSchema([]arrow.Field{{Name: "word", Type: arrow.BinaryTypes.String}}, nil)
 	j, err := ledger.ReadJob(ctx, records, o.Id.Job)
 	if err != nil {
 		return none, err
@@ -243,20 +245,23 @@ func recordWinner(ctx context.Context, records, out storage.Store, worker string
 	if int(o.Id.Stage) < len(j.Spec.Then) {
 		format, out = output.Arrow, prefix.New(records, ledger.StageFolder(o.Id.Job, int(o.Id.Stage)))
 	}
-	p, err := output.NewPart(ctx, out, output.PartName(int(o.Id.Task), format), format, schema, nil)
+	about, err := stages.Describe(j.Spec, int(o.Id.Stage))
 	if err != nil {
 		return none, err
 	}
-	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
-	b.Field(0).(*array.StringBuilder).Append("gen " + fmt.Sprint(o.Id.Gen))
-	if err := p.Write(b.NewRecordBatch()); err != nil {
-		return none, err
+	var parts []ledger.Part
+	for _, name := range append([]string{""}, outputNames(about)...) {
+		text := "gen " + fmt.Sprint(o.Id.Gen)
+		if name == "" && len(about.Outputs) > 0 {
+			text = "any gen"
+		}
+		p, err := stagePart(ctx, out, output.NamedPart(name, int(o.Id.Task), format), format, text)
+		if err != nil {
+			return none, err
+		}
+		parts = append(parts, p)
 	}
-	staged, err := p.Stage(ctx)
-	if err != nil {
-		return none, err
-	}
-	counted := &sessionv1.Tally{RowsOut: 1, BytesOut: uint64(staged.Bytes)}
+	counted := &sessionv1.Tally{RowsOut: 1, BytesOut: uint64(parts[0].Bytes)}
 	if o.Id.Phase == sessionv1.AttemptID_PHASE_MAP {
 		counted = mapped(o.Id).Tally
 	}
@@ -266,8 +271,7 @@ func recordWinner(ctx context.Context, records, out storage.Store, worker string
 	}
 	rec := ledger.TaskRecord{
 		Job: o.Id.Job, Stage: int(o.Id.Stage), Phase: phaseOf(attemptOf(o.Id).Phase), Gen: int32(o.Id.Gen), Task: int(o.Id.Task), Attempt: int32(o.Id.Attempt), Worker: worker,
-		Part:  &ledger.Part{Key: staged.Key, Token: staged.Token, Rows: staged.Rows, Bytes: staged.Bytes, CRC: staged.CRC},
-		Tally: tally, Staged: time.Now(),
+		Part: &parts[0], Named: parts[1:], Tally: tally, Staged: time.Now(),
 	}
 	if rec.Phase == ledger.Reduce {
 		rec.Inputs = make(ledger.Inputs, o.Maps)
@@ -277,6 +281,28 @@ func recordWinner(ctx context.Context, records, out storage.Store, worker string
 	}
 	won, _, err := ledger.CreateTask(ctx, records, rec)
 	return won, err
+}
+
+func outputNames(s *pluginv1.Stage) (names []string) {
+	for _, o := range s.GetOutputs() {
+		names = append(names, o.GetName())
+	}
+	return names
+}
+
+func stagePart(ctx context.Context, out storage.Store, key string, format output.Format, text string) (ledger.Part, error) {
+	schema := arrow.NewSchema([]arrow.Field{{Name: "word", Type: arrow.BinaryTypes.String}}, nil)
+	p, err := output.NewPart(ctx, out, key, format, schema, nil)
+	if err != nil {
+		return ledger.Part{}, err
+	}
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	b.Field(0).(*array.StringBuilder).Append(text)
+	if err := p.Write(b.NewRecordBatch()); err != nil {
+		return ledger.Part{}, err
+	}
+	s, err := p.Stage(ctx)
+	return ledger.Part{Key: s.Key, Token: s.Token, Rows: s.Rows, Bytes: s.Bytes, CRC: s.CRC}, err
 }
 
 // sources waits until a reduce attempt has been told where the runs of all maps lie.

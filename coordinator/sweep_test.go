@@ -31,6 +31,7 @@ type tale struct {
 	sorted bool // its parts are ordered overall
 	stages bool // it has two
 	maps   bool // it only maps, and so do both stages where there are two
+	named  bool // it has a named output
 	ends   []ledger.Phase
 }
 
@@ -38,7 +39,8 @@ var tales = []tale{
 	{name: "done", ends: []ledger.Phase{ledger.Done}},
 	{name: "sorted", sorted: true, ends: []ledger.Phase{ledger.Done}},
 	{name: "stages", stages: true, ends: []ledger.Phase{ledger.Done}},
-	{name: "maps", maps: true, ends: []ledger.Phase{ledger.Done}},
+	{name: "named", named: true, ends: []ledger.Phase{ledger.Done}},
+	{name: "maps", maps: true, named: true, ends: []ledger.Phase{ledger.Done}},
 	{name: "stages of maps", maps: true, stages: true, ends: []ledger.Phase{ledger.Done}},
 	{name: "failing", bad: true, ends: []ledger.Phase{ledger.Failed}},
 	{name: "cancelled", cancel: true, ends: []ledger.Phase{ledger.Cancelled}},
@@ -174,8 +176,15 @@ func (x tale) run(t *testing.T, total *sweep, fates ...fate) (struck string) {
 	}
 	spec := tn.job(splits, 2)
 	spec.MaxAttempts, spec.Sorted = 2, x.sorted
+	if x.maps || x.named {
+		stage := &pluginv1.Stage{Name: spec.Name, HasMap: true, MapOnly: x.maps, HasReduce: !x.maps}
+		if x.named {
+			stage.Outputs = []*pluginv1.Output{{Name: "aside"}}
+		}
+		spec.Stage = marshal(t, stage)
+	}
 	if x.maps {
-		spec.Stage, spec.Partitions = marshal(t, &pluginv1.Stage{Name: spec.Name, HasMap: true, MapOnly: true}), 0
+		spec.Partitions = 0
 	}
 	if x.stages {
 		spec.Then = [][]byte{secondStage(t, spec.Name, x.maps)}

@@ -176,12 +176,21 @@ func (tn *town) over(id string) (j ledger.Job) {
 func (tn *town) whole(j ledger.Job) {
 	tn.t.Helper()
 	want := []string{output.SuccessKey, output.ClaimKey}
-	for i := range j.Results() {
-		key := output.PartName(i, output.TSV)
-		want = append(want, key)
-		body, _, err := tn.out.Store.Get(tn.ctx, key)
-		if text := fmt.Sprintf("gen %d\n", j.Gen); err != nil || string(body) != text {
-			tn.t.Errorf("%s holds %q, want %q: %v", key, body, text, err)
+	last, err := stages.Describe(j.Spec, len(j.Spec.Then))
+	if err != nil {
+		tn.t.Fatal(err)
+	}
+	for _, name := range append(outputNames(last), "") {
+		for i := range j.Results() {
+			key := output.NamedPart(name, i, output.TSV)
+			want = append(want, key)
+			text := fmt.Sprintf("gen %d\n", j.Gen)
+			if name == "" && len(last.Outputs) > 0 {
+				text = "any gen\n"
+			}
+			if body, _, err := tn.out.Store.Get(tn.ctx, key); err != nil || string(body) != text {
+				tn.t.Errorf("%s holds %q, want %q: %v", key, body, text, err)
+			}
 		}
 	}
 	if got := tn.visible(); got != strings.Join(want, " ") {
@@ -192,7 +201,7 @@ func (tn *town) whole(j ledger.Job) {
 	if err == nil {
 		err = json.Unmarshal(body, &m)
 	}
-	if err != nil || m.Job != j.ID || len(m.Parts) != j.Results() {
+	if err != nil || m.Job != j.ID || len(m.Parts) != len(want)-2 {
 		tn.t.Errorf("the manifest is %+v, %v", m, err)
 	}
 	if n := j.Counters["map.records_in"]; n != int64(j.Maps) {
