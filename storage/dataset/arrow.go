@@ -71,6 +71,9 @@ func openArrowFile(at *objectAt, options []ipc.Option) (*arrowTable, error) {
 		return nil, fmt.Errorf("its footer lists %d record batches and %d", len(where), t.file.NumRecords())
 	}
 	for i, off := range where {
+		if off < 0 || off >= at.p.Size { // else it would be of no split, and nobody would miss it
+			return nil, fmt.Errorf("its footer says that record batch %d begins at byte %d, and it has %d", i, off, at.p.Size)
+		}
 		if off >= at.p.Off && off < at.p.Off+at.p.Len {
 			t.list = append(t.list, i)
 		}

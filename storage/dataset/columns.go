@@ -190,6 +190,11 @@ func (t *table) advance(cols *typed.Columns) error {
 			t.batch = nil
 			return t.damaged(err)
 		}
+		for i, c := range t.batch.Columns() {
+			if int64(c.Len()) != t.batch.NumRows() {
+				return t.damaged(fmt.Errorf("column %d of a batch of %d rows has %d", i, t.batch.NumRows(), c.Len()))
+			}
+		}
 		if s := t.batch.Schema(); s != t.schema {
 			if t.rows, err = match(cols, s); err != nil {
 				return t.damaged(err)

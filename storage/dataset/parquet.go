@@ -128,6 +128,9 @@ func (t *parquetTable) choose() error {
 		if err != nil {
 			return err
 		}
+		if n > 0 && (begin < 0 || begin >= t.at.p.Size) { // else it would be of no split, and nobody would miss it
+			return fmt.Errorf("its row group %d begins at byte %d, and it has %d", i, begin, t.at.p.Size)
+		}
 		if n > 0 && begin >= from && begin < to {
 			size := max(1, g.TotalByteSize()/n)
 			t.list = append(t.list, rowGroup{index: i, first: first, rows: n, batch: min(max(1, tableBatch/size), tableRows)})
@@ -136,6 +139,9 @@ func (t *parquetTable) choose() error {
 			}
 		}
 		first += n
+	}
+	if all := t.file.NumRows(); first != all {
+		return fmt.Errorf("its row groups have %d rows, and its footer says %d", first, all)
 	}
 	return nil
 }
