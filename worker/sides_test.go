@@ -22,6 +22,7 @@ type oneFile struct {
 	storage.Source
 	text         string
 	opens, fails atomic.Int64
+	gone         atomic.Bool // it is not there any more
 }
 
 // places finds it wherever it is looked for.
@@ -34,6 +35,9 @@ func (f *oneFile) Open(_ context.Context, key string, off, n int64, v storage.Ve
 	f.opens.Add(1)
 	if f.fails.Add(-1) >= 0 {
 		return nil, storage.Info{}, errs.New(errs.Unavailable, "not now")
+	}
+	if f.gone.Load() {
+		return nil, storage.Info{}, storage.Fail("open", key, storage.ErrNotExist)
 	}
 	return io.NopCloser(strings.NewReader(f.text[off : off+n])), storage.Info{Key: key, Size: int64(len(f.text)), Version: v}, nil
 }
@@ -68,5 +72,29 @@ func TestSidesAreBroughtOnce(t *testing.T) {
 	wg.Wait()
 	if n := file.opens.Load(); n != 2 {
 		t.Errorf("it was opened %d times, want once in vain and once", n)
+	}
+}
+
+// TestSideVanishes: a side file that is gone since the job was planned fails the job for good, and by name, on a worker that has
+// not brought it; one that has goes on with what it brought.
+func TestSideVanishes(t *testing.T) {
+	file := &oneFile{text: "to be\n"}
+	a := &Agent{cfg: Config{Resolver: places{file}}, log: zap.NewNop()}
+	asked := func() *job {
+		j := &job{id: "j", scratch: t.TempDir(), files: newSideFiles()}
+		j.head.Sides = []dataset.Side{{Name: "words", File: dataset.Piece{URI: "mem://b/words.txt", Size: 6, Len: 6, Version: "1"}}}
+		return j
+	}
+	early := asked()
+	if _, err := a.sides(t.Context(), early); err != nil {
+		t.Fatal(err)
+	}
+	file.gone.Store(true)
+	if sides, err := a.sides(t.Context(), early); err != nil || len(sides) != 1 {
+		t.Errorf("what was brought is %v (%v)", sides, err)
+	}
+	_, err := a.sides(t.Context(), asked())
+	if err == nil || !strings.Contains(err.Error(), "side file words") || !strings.Contains(err.Error(), "mem://b/words.txt") || errs.Is(err, errs.Unavailable) {
+		t.Errorf("one that has vanished: %v", err)
 	}
 }

@@ -55,8 +55,13 @@ func (p Phase) String() string {
 	return "map"
 }
 
-// label names a task for people; its job is known from where it is said.
-func (id TaskID) label() string { return fmt.Sprintf("%v %d", id.Phase, id.Index) }
+// label names a task for people, and its stage but the first; its job is known from where it is said.
+func (id TaskID) label() string {
+	if id.Stage == 0 {
+		return fmt.Sprintf("%v %d", id.Phase, id.Index)
+	}
+	return fmt.Sprintf("%d:%v %d", id.Stage+1, id.Phase, id.Index)
+}
 
 // many is "1 worker", "2 workers".
 func many(n int, noun string) string {

@@ -34,7 +34,7 @@ type Case struct {
 	Run    func(r *room)
 }
 
-var cases = slices.Concat(lineCases, fileCases, archiveCases, changeCases, failureCases, groupCases, shapeCases)
+var cases = slices.Concat(lineCases, fileCases, archiveCases, formatCases, damageCases, changeCases, failureCases, groupCases, shapeCases, stageCases)
 
 // only, from the environment, picks cases by name; all, those that take long too.
 var only, all = os.Getenv("MRCTL_TORTURE_ONLY"), os.Getenv("MRCTL_TORTURE") != ""
@@ -104,7 +104,8 @@ type room struct {
 	ctx  context.Context
 	dir  string
 	runs int
-	peak int64 // bytes that mrctl and its plugins held at most, files left out
+	env  []string // of mrctl, besides that of the test
+	peak int64    // bytes that mrctl and its plugins held at most, files left out
 }
 
 // path names something in the case's folder.
@@ -131,7 +132,8 @@ type ended struct {
 	args []string
 }
 
-// run runs a job of the torture plugin on inputs. Flags of mrctl come before "--", those of the plugin behind it.
+// run runs a job of the torture plugin on an input, or on those that flags name where it is "". Flags of mrctl come before "--",
+// those of the plugin behind it.
 func (r *room) run(job, input string, flags ...string) ended {
 	r.Helper()
 	return r.runBy(nil, job, input, flags...)
@@ -146,12 +148,16 @@ func (r *room) runBy(by []string, job, input string, flags ...string) ended {
 	if own < 0 {
 		own = len(flags)
 	}
-	e.args = slices.Concat([]string{"run", bin.plugin, input, "-o", e.out, "--json", "--max-attempts", "1"}, flags[:own], []string{"--", "-job", job}, flags[min(own+1, len(flags)):])
+	inputs := []string{input}
+	if input == "" {
+		inputs = nil
+	}
+	e.args = slices.Concat([]string{"run", bin.plugin}, inputs, []string{"-o", e.out, "--json", "--max-attempts", "1"}, flags[:own], []string{"--", "-job", job}, flags[min(own+1, len(flags)):])
 	argv := append(append(slices.Clone(by), bin.mrctl), e.args...)
 	exited := make(chan struct{})
 	watched := make(chan measure.Memory, 1)
 	var err error
-	e.Result, err = cluster.RunWatched(r.ctx, argv[0], []string{"XDG_CACHE_HOME=" + r.path("cache")}, func(pid int, alive bool) {
+	e.Result, err = cluster.RunWatched(r.ctx, argv[0], append([]string{"XDG_CACHE_HOME=" + r.path("cache")}, r.env...), func(pid int, alive bool) {
 		if !alive {
 			close(exited)
 			return
@@ -189,15 +195,21 @@ func (e ended) gives(want ...string) {
 	if !e.done() {
 		return
 	}
-	got, err := reference.Parts(e.out)
-	if err != nil {
-		e.r.Fatal(err)
-	}
 	slices.Sort(want)
-	if diff := reference.Diff(got, want); diff != "" {
+	if diff := reference.Diff(e.rows(), want); diff != "" {
 		e.r.Errorf("%.500s", diff)
 	}
 	e.tell()
+}
+
+// rows are those of the output, sorted.
+func (e ended) rows() []string {
+	e.r.Helper()
+	rows, err := reference.Parts(e.out)
+	if err != nil {
+		e.r.Fatal(err)
+	}
+	return rows
 }
 
 // done demands a job that is done.

@@ -86,7 +86,10 @@ func TestFirstCause(t *testing.T) {
 			event("attempt-failed", "map/0", "failure 1 of 4, other: what is this")), "failed"},
 		"killed by the kernel": {dead(counted,
 			event("attempt-failed", "map/0", "plugin: the process died: it was killed (signal 9), as the kernel does when memory runs out")), "plugin-out-of-memory"},
-		"input denied": {dead("input /data: open /data/x: permission denied"), "permission-denied"},
+		"a damaged table": {dead(counted, event("attempt-failed", "map/0",
+			"failure 1 of 4, corrupt: input s3://b/x.parquet: it is damaged, or of another format than its name says: invalid checksum")), "input-damaged"},
+		"a damaged seek table": {dead("input s3://b/x.zst: its seek table of 6 frames is damaged"), "input-damaged"},
+		"input denied":         {dead("input /data: open /data/x: permission denied"), "permission-denied"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := diagnose.Examine(c.facts)

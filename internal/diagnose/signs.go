@@ -62,6 +62,8 @@ var signs = []known{
 
 	{id: "input-truncated", says: [][]string{{"the archive is cut off"}, {"decompress"}},
 		cause: "a compressed input is cut off or damaged", action: "write the object it names again, or leave it out of the inputs"},
+	{id: "input-damaged", says: [][]string{{"it is damaged, or of another format than its name says"}, {"its seek table"}},
+		cause: "an input is cut off or damaged, or of another format than its name says", action: "write the object it names again, say what it is with --input-format, or leave it out of the inputs"},
 	{id: "input-vanished", says: [][]string{{"the input changed while the job ran", "it is gone"}},
 		cause: "an input was removed after the job was planned, or this worker does not see it", action: "put it back and submit the job again; inputs on local paths have to be at the same path on every worker"},
 	{id: "input-changed", says: [][]string{{"the input changed while the job ran"}},

@@ -271,6 +271,9 @@ func within(ctx context.Context, src Sources, p Piece, form format, cols *typed.
 	} else if err != io.EOF {
 		return nil, err
 	}
+	if len(head) == 0 { // an archive of nothing, which has no rows: an object of 0 bytes needs no header either
+		return cols.CSV(form.dialect, true)
+	}
 	return cols.Within(form.dialect, head)
 }
 

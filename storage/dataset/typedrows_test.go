@@ -126,9 +126,9 @@ func TestCheckColumns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBucket(map[string]string{"ok.csv": "name,n\n", "less.csv": "name,m\n1,2\n", "x.txt": "", "a.jsonl": "{", "no.csv": ""})
+	b := newBucket(map[string]string{"ok.csv": "name,n\n", "less.csv": "name,m\n1,2\n", "x.txt": "", "a.jsonl": "{", "no.csv": "", "no.csv.gz": gzipped(t, ""), "blank.csv": "\n"})
 	for _, x := range []struct{ key, format, want string }{
-		{"ok.csv", "auto", ""}, {"no.csv", "csv", ""}, {"a.jsonl", "auto", ""}, {"x.txt", "csv", ""}, {"less.csv", "csv:no-header", ""},
+		{"ok.csv", "auto", ""}, {"no.csv", "csv", ""}, {"no.csv.gz", "auto", ""}, {"blank.csv", "auto", "it has no header"}, {"a.jsonl", "auto", ""}, {"x.txt", "csv", ""}, {"less.csv", "csv:no-header", ""},
 		{"less.csv", "auto", "it has no column n; its header names name, m"}, {"x.txt", "auto", "its name ends in none of"},
 	} {
 		err := CheckColumns(t.Context(), b, []Object{b.object(t, x.key)}, x.format, "auto", c.Fields())

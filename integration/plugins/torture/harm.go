@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	what = flag.String("harm", "", "die, append, truncate, rewrite, replace or remove: what befalls this process, or -file")
+	what = flag.String("harm", "", "fail, die, append, truncate, rewrite, replace or remove: what befalls the map, this process, or -file")
 	at   = flag.Int64("at", 1, "after that many records")
 	file = flag.String("file", "", "to do harm to; it is once done by all processes together that name the same -once")
 	once = flag.String("once", "", "a path where nothing is, which says that it has been done; empty: it is done each time")
@@ -40,7 +40,10 @@ func harm() error {
 			return err
 		}
 	}
-	if *what == "die" {
+	switch *what {
+	case "fail":
+		return errors.New("it fails as it was asked to")
+	case "die":
 		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	}
 	return harmFile(*what, *file)

@@ -15,11 +15,18 @@ import (
 	"github.com/mrctl/mrctl/jobs"
 )
 
-var which = flag.String("job", "lines", "lines, sizes, nothing, placed, distinct, groups, values, rows or first: see the source")
+var which = flag.String("job", "lines", "lines, sizes, nothing, placed, distinct, groups, values, rows, first, table, join, sided or stages: see the source")
 
-func main() { jobs.Main(chosen{}) }
+func main() {
+	flag.Parse()
+	if *which == "stages" {
+		jobs.Main(words, often)
+		return
+	}
+	jobs.Main(chosen{})
+}
 
-// chosen is the stage that -job names; flags have been parsed when it is asked.
+// chosen is the only stage of what -job names.
 type chosen struct{}
 
 // Program implements jobs.Stage.
@@ -44,6 +51,8 @@ func (chosen) Program() (boundary.Program, error) {
 		"rows": jobs.Job[string, string, []byte, jobs.Pair[string, []byte]]{Name: "rows", Map: value},
 		// ... or the reduce leaves its groups alone after the first value.
 		"first": jobs.Job[string, string, []byte, Value]{Name: "first", Map: value, Reduce: first},
+		// See rows.go.
+		"table": rowCounts, "join": join, "sided": sided,
 	}[*which]
 	if !ok {
 		return nil, fmt.Errorf("there is no -job %s", *which)
