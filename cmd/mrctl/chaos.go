@@ -17,6 +17,7 @@ import (
 	"github.com/mrctl/mrctl/integration/chaos"
 	"github.com/mrctl/mrctl/integration/chaos/netspace"
 	"github.com/mrctl/mrctl/integration/chaos/plan"
+	"github.com/mrctl/mrctl/integration/chaos/work"
 	"github.com/mrctl/mrctl/internal/errs"
 )
 
@@ -42,6 +43,7 @@ A run that finds something is printed with the command that repeats it, and its 
   mrctl chaos --faults kill-leader,network --runs 50 --json
   mrctl chaos --faults clock --runs 20
   mrctl chaos --net namespaces --faults packets --runs 20
+  mrctl chaos --work stages --runs 20
   mrctl chaos --list`,
 		Flags: []cli.Flag{
 			&cli.Uint64Flag{Name: "seed", Usage: "of the first run; the others follow it", DefaultText: "by chance"},
@@ -50,6 +52,7 @@ A run that finds something is printed with the command that repeats it, and its 
 			&cli.StringFlag{Name: "store", Usage: "one or more of folder, versitygw, minio", DefaultText: "all that are installed"},
 			&cli.StringFlag{Name: "faults", Usage: "`LIST` of faults and groups to choose from, or none", DefaultText: "all that can be done here"},
 			&cli.StringFlag{Name: "net", Value: "auto", Usage: "namespaces, proxies, or auto: namespaces where they can be had"},
+			&cli.StringFlag{Name: "work", Usage: "one or more of " + workKinds(), DefaultText: "any"},
 			&cli.StringFlag{Name: "keep", Usage: "`DIR` for the logs of runs that found something", DefaultText: "a new temporary folder"},
 			&cli.BoolFlag{Name: "list", Usage: "list the faults there are, and run nothing"},
 		},
@@ -107,6 +110,14 @@ func (p *program) chaosOptions(c *cli.Context) (o chaos.Options, leave func() er
 			o.Stores = append(o.Stores, plan.Store(name))
 		}
 	}
+	if c.IsSet("work") {
+		for name := range strings.SplitSeq(c.String("work"), ",") {
+			if !slices.Contains(work.Kinds, work.Kind(name)) {
+				return o, nil, errs.New(errs.Invalid, "chaos: there is no work %q, only %s", name, workKinds())
+			}
+			o.Work = append(o.Work, work.Kind(name))
+		}
+	}
 	if o.Binary, err = os.Executable(); err != nil {
 		return o, nil, err
 	}
@@ -127,6 +138,15 @@ func (p *program) chaosOptions(c *cli.Context) (o chaos.Options, leave func() er
 		}
 		return os.Remove(o.Dir)
 	}, err
+}
+
+// workKinds lists the kinds of work.
+func workKinds() string {
+	var names []string
+	for _, k := range work.Kinds {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, ", ")
 }
 
 // campaign does the runs and tells of each as it ends.

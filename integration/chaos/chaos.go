@@ -37,6 +37,7 @@ type Options struct {
 	// Spaces gives each process a network of its own (netspace.Check says whether that can be had); else there are proxies
 	// between them, and faults of the group packets are left out.
 	Spaces bool
+	Work   []work.Kind // to choose from; none: all there are
 	// List is how Faults was written by the user, for the command that replays a run.
 	List string
 }
@@ -103,7 +104,7 @@ func (o Options) Plan(seed uint64) plan.Plan {
 	if o.Spaces {
 		have |= plan.Spaces
 	}
-	return plan.Make(seed, plan.Choices{Stores: o.Stores, Faults: o.Faults, Have: have})
+	return plan.Make(seed, plan.Choices{Stores: o.Stores, Faults: o.Faults, Work: o.Work, Have: have})
 }
 
 // Replay is the command that does a run again.
@@ -111,6 +112,9 @@ func (o Options) Replay(p plan.Plan) string {
 	cmd := "mrctl chaos --seed " + strconv.FormatUint(p.Seed, 10) + " --runs 1 --store " + string(p.Store) + " --net " + o.Net()
 	if o.List != "" {
 		cmd += " --faults " + o.List
+	}
+	for i, k := range o.Work {
+		cmd += []string{" --work ", ","}[min(i, 1)] + string(k)
 	}
 	return cmd
 }

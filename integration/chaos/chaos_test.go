@@ -15,6 +15,7 @@ import (
 	"github.com/mrctl/mrctl/integration/chaos"
 	"github.com/mrctl/mrctl/integration/chaos/clockjump"
 	"github.com/mrctl/mrctl/integration/chaos/plan"
+	"github.com/mrctl/mrctl/integration/chaos/work"
 	"github.com/mrctl/mrctl/internal/s3server"
 )
 
@@ -61,16 +62,18 @@ var fixed = []struct {
 	seed   uint64
 	store  plan.Store
 	faults string
+	work   work.Kind // "": what the seed says
 }{
-	{1, plan.Folder, "none"},
-	{5, plan.Folder, "kill-leader,kill-worker,kill-plugin"},
-	{8, plan.VersityGW, "kill-at-write"},
-	{1077, plan.VersityGW, "all"}, // kills all processes at a third of the maps
-	{3118, plan.Folder, "all"},    // kills the leader at two thirds
-	{21, plan.VersityGW, "cut-session,cut-shuffle,flip-run,delete-run"},
-	{104, plan.VersityGW, "clock"}, // clocks that swing, far enough for the server to refuse them
-	{102, plan.Folder, "clock"},    // a clock that swings
-	{33, plan.VersityGW, "storm,lost-request,lost-reply,cut-body,flip-body"},
+	{1, plan.Folder, "none", ""},
+	{5, plan.Folder, "kill-leader,kill-worker,kill-plugin", ""},
+	{8, plan.VersityGW, "kill-at-write", ""},
+	{1077, plan.VersityGW, "all", ""}, // kills all processes at a third of the maps
+	{3118, plan.Folder, "all", ""},    // kills the leader at two thirds
+	{21, plan.VersityGW, "cut-session,cut-shuffle,flip-run,delete-run", ""},
+	{104, plan.VersityGW, "clock", ""},                                               // clocks that swing, far enough for the server to refuse them
+	{102, plan.Folder, "clock", ""},                                                  // a clock that swings
+	{4, plan.VersityGW, "kill-leader,kill-worker,kill-all,cut-shuffle", work.Stages}, // kills the leader in the second stage
+	{33, plan.VersityGW, "storm,lost-request,lost-reply,cut-body,flip-body", ""},
 }
 
 func TestFixedSeeds(t *testing.T) {
@@ -84,7 +87,7 @@ func TestFixedSeeds(t *testing.T) {
 	slots := make(chan struct{}, 3) // runs mostly sleep
 	t.Run("all", func(t *testing.T) {
 		for _, c := range fixed {
-			t.Run(string(c.store)+" "+c.faults, func(t *testing.T) {
+			t.Run(fmt.Sprint(c.seed, " ", c.store, " ", c.faults), func(t *testing.T) {
 				if c.store != plan.Folder && !slices.Contains(chaos.Available(), c.store) {
 					s3server.ForTest(t, s3server.Kind(c.store)) // skips or fails, as is right
 				}
@@ -96,6 +99,9 @@ func TestFixedSeeds(t *testing.T) {
 					t.Fatal(err)
 				}
 				o := chaos.Options{Binary: bin, Dir: dir, Stores: []plan.Store{c.store}, Faults: kinds, List: c.faults}
+				if c.work != "" {
+					o.Work = []work.Kind{c.work}
+				}
 				if c.faults == "clock" {
 					o.Clocked = func(context.Context) (string, error) { return clocked() }
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -67,9 +68,9 @@ func (r *run) do(ctx context.Context) error {
 
 // submit hands the job in, again and again, as a user with a request id would.
 func (r *run) submit(ctx context.Context) (id string) {
-	args := append([]string{"submit", "--detach", "--json", "--quiet", "--request-id", "chaos-" + strconv.FormatUint(r.plan.Seed, 10),
+	args := slices.Concat([]string{"submit", "--detach", "--json", "--quiet", "--request-id", "chaos-" + strconv.FormatUint(r.plan.Seed, 10),
 		"--partitions", strconv.Itoa(r.plan.Partitions), "--split-size", r.stage.SplitSize(), "-o", r.stage.URI("out"),
-		r.stage.Binary(), r.stage.URI("in"), "--"}, r.plan.Work.Args()...)
+		r.stage.Binary()}, r.plan.Work.Inputs(r.stage.URI("in")), []string{"--"}, r.plan.Work.Args())
 	var last cluster.Result
 	err := cluster.Until(ctx, "a submission", func() (bool, error) {
 		var err error

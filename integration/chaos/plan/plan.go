@@ -48,7 +48,7 @@ type Fault struct {
 }
 
 // When is the moment of a fault: After the start of the submission, and not before a Share of the tasks of a Stage ("map"
-// or "reduce") is done.
+// or "reduce", "2:map" or "2:reduce" of the second stage) is done.
 type When struct {
 	After time.Duration
 	Stage string
@@ -59,7 +59,8 @@ type When struct {
 type Choices struct {
 	Stores []Store // at least one
 	Faults []Kind
-	Have   Need // of Root, Linux, Clocks and Spaces, what there is
+	Work   []work.Kind // none: any
+	Have   Need        // of Root, Linux, Clocks and Spaces, what there is
 }
 
 // dice gives chance for one aspect, so that narrowing one choice leaves the others as they were.
@@ -78,11 +79,22 @@ func Make(seed uint64, c Choices) Plan {
 	p.Partitions = 1 + d.IntN(6)
 	d = dice(seed, "work")
 	tasks := 12 + d.IntN(24)
-	p.Work = work.Spec{Kind: work.Kinds[d.IntN(len(work.Kinds))], Seed: seed, Files: tasks, Lines: 300 + d.IntN(500)}
+	kinds := c.Work
+	if len(kinds) == 0 {
+		kinds = work.Kinds
+	}
+	p.Work = work.Spec{Kind: kinds[d.IntN(len(kinds))], Seed: seed, Files: tasks, Lines: 300 + d.IntN(500)}
 	// So that the maps alone take some seconds.
 	wanted := between(d, 2*s, 5*s) * time.Duration(p.Workers*p.Slots)
 	p.Work.Pace = wanted / time.Duration(tasks*p.Work.Lines)
 	p.Faults = faults(dice(seed, "faults"), p, c)
+	if p.Work.Kind == work.Stages { // half of them in the second stage
+		for d, i := dice(seed, "later"), 0; i < len(p.Faults); i++ {
+			if w := &p.Faults[i].When; w.Stage != "" && d.IntN(2) == 0 {
+				w.Stage = "2:" + w.Stage
+			}
+		}
+	}
 	return p
 }
 

@@ -9,23 +9,24 @@ import (
 
 // Answer is what the job must give.
 type Answer struct {
-	Rows     []string // lines of the output, sorted
-	Records  int64    // of input
-	Bytes    int64    // of input
-	Pairs    int64    // that the maps emit
-	Combines bool     // so that fewer rows than pairs may reach the reduces
+	Rows     []string         // lines of the output, sorted
+	Counters map[string]int64 // some of them, by name
 }
 
 // Answer works it out with one loop and a map.
 func (s Spec) Answer() Answer {
-	a := Answer{Combines: s.Kind == Words || s.Kind == Logs}
+	var a Answer
+	var records, bytes, pairs int64
 	sums := map[string][]int64{} // the columns after the key
 	for file := range s.Files {
 		for line := range s.lines(file) {
-			a.Records++
-			a.Bytes += int64(len(line)) + 1
-			a.Pairs += s.count(line, sums)
+			records++
+			bytes += int64(len(line)) + 1
+			pairs += s.count(line, sums)
 		}
+	}
+	if s.Kind == Stages {
+		return s.joined(sums, records, bytes)
 	}
 	for key, columns := range sums {
 		row := key
@@ -41,6 +42,33 @@ func (s Spec) Answer() Answer {
 		a.Rows = append(a.Rows, row)
 	}
 	slices.Sort(a.Rows)
+	a.Counters = map[string]int64{
+		"map.records_in": records, "map.bytes_in": bytes, "map.pairs_out": pairs, "user.seen": records, "map.bad_records": 0,
+		"reduce.rows_out": int64(len(a.Rows)),
+	}
+	if combines := s.Kind == Words || s.Kind == Logs; !combines { // else fewer rows than pairs may reach the reduces
+		a.Counters["map.rows_out"], a.Counters["reduce.records_in"] = pairs, pairs
+	}
+	return a
+}
+
+// joined is the answer of the second stage of Stages to the sums of the first, whose every record was a pair.
+func (s Spec) joined(sums map[string][]int64, records, bytes int64) (a Answer) {
+	users, pairs := int64(len(sums)), int64(len(sums))
+	for line := range s.names() {
+		pairs++
+		user, name, _ := strings.Cut(line, " ")
+		if sum := sums[user]; sum != nil {
+			a.Rows = append(a.Rows, user+"\t"+name+"\t"+strconv.FormatInt(sum[0], 10)+"\t"+strconv.FormatInt(sum[1], 10))
+		}
+	}
+	slices.Sort(a.Rows)
+	a.Counters = map[string]int64{
+		"stage1.map.records_in": records, "stage1.map.bytes_in": bytes, "stage1.map.pairs_out": records, "stage1.map.bad_records": 0,
+		"stage1.reduce.rows_out": users, "user.seen": records + users,
+		"map.records_in": pairs, "map.pairs_out": pairs, "map.rows_out": pairs, "map.bad_records": 0,
+		"reduce.records_in": pairs, "reduce.rows_out": int64(len(a.Rows)),
+	}
 	return a
 }
 
@@ -71,6 +99,8 @@ func (s Spec) count(line string, sums map[string][]int64) (pairs int64) {
 		add(f[0], 1, failed, number(2))
 	case Sort:
 		add(line, 1)
+	case Stages:
+		add(f[0], 1, number(1))
 	case Skew:
 		add(f[0], 1, number(1), 0)[2] ^= number(1)
 	case Big:

@@ -23,10 +23,12 @@ const (
 	Sort  Kind = "sort"  // every line is a key of its own
 	Skew  Kind = "skew"  // one key has 40 % of the rows, and nothing is folded
 	Big   Kind = "big"   // values of up to 400 KiB
+
+	Stages Kind = "stages" // sums by user, and a second stage that joins them with the names of some
 )
 
 // Kinds lists them.
-var Kinds = []Kind{Words, Logs, Sort, Skew, Big}
+var Kinds = []Kind{Words, Logs, Sort, Skew, Big, Stages}
 
 // Spec says which work. The same Spec is the same input and answer.
 type Spec struct {
@@ -35,6 +37,20 @@ type Spec struct {
 	Files int
 	Lines int           // a file; Big, whose rows are large, takes a hundredth of it
 	Pace  time.Duration // a record takes at least so long to map; as Lines, a hundred times it for Big
+}
+
+// namesFile is the second input of Stages.
+const namesFile = "names.txt"
+
+// users is how many there are in Stages; each has some lines.
+func (s Spec) users() int { return max(1, s.Files*s.Lines/16) }
+
+// Inputs are the arguments that name the inputs of `mrctl submit`, once they have been written into a folder.
+func (s Spec) Inputs(folder string) []string {
+	if s.Kind != Stages {
+		return []string{folder}
+	}
+	return []string{"--input", "log=" + folder + "/[0-9]*.txt", "--input", "names=" + folder + "/" + namesFile}
 }
 
 // scaled is how many lines a file has and what one takes.
@@ -54,26 +70,32 @@ func (s Spec) Args() []string {
 // Sleeps is how long all maps together sleep.
 func (s Spec) Sleeps() time.Duration {
 	lines, pace := s.scaled()
+	if s.Kind == Stages { // the rows of the first stage are records of the second
+		return time.Duration(s.Files*lines+s.users()) * pace
+	}
 	return time.Duration(s.Files*lines) * pace
 }
 
 // Write writes the input, a file each, into a folder.
 func (s Spec) Write(dir string) error {
 	for i := range s.Files {
-		if err := s.writeFile(filepath.Join(dir, fmt.Sprintf("%03d.txt", i)), i); err != nil {
+		if err := writeFile(filepath.Join(dir, fmt.Sprintf("%03d.txt", i)), s.lines(i)); err != nil {
 			return err
 		}
+	}
+	if s.Kind == Stages {
+		return writeFile(filepath.Join(dir, namesFile), s.names())
 	}
 	return nil
 }
 
-func (s Spec) writeFile(path string, i int) error {
+func writeFile(path string, lines iter.Seq[string]) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	w := bufio.NewWriter(f)
-	for line := range s.lines(i) {
+	for line := range lines {
 		fmt.Fprintln(w, line) // Flush tells what went wrong
 	}
 	if err := w.Flush(); err != nil {
@@ -115,7 +137,20 @@ func (s Spec) line(r *rand.Rand, z *rand.Zipf, n int) string {
 			return "hot " + strconv.Itoa(n)
 		}
 		return fmt.Sprintf("k%d %d", z.Uint64(), n)
+	case Stages:
+		return fmt.Sprintf("u%d %d", n%s.users(), r.IntN(1000))
 	default: // Big
 		return fmt.Sprintf("g%d %d %d", r.IntN(5), r.IntN(400<<10), n)
+	}
+}
+
+// names are the lines of the second input of Stages: two users of three have a name.
+func (s Spec) names() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for u := range s.users() {
+			if u%3 != 0 && !yield(fmt.Sprintf("u%d name-%d", u, u)) {
+				return
+			}
+		}
 	}
 }
