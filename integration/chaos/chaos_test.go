@@ -73,6 +73,7 @@ var fixed = []struct {
 	{104, plan.VersityGW, "clock", ""},                                               // clocks that swing, far enough for the server to refuse them
 	{102, plan.Folder, "clock", ""},                                                  // a clock that swings
 	{4, plan.VersityGW, "kill-leader,kill-worker,kill-all,cut-shuffle", work.Stages}, // kills the leader in the second stage
+	{604, plan.VersityGW, "flip-body", work.Stages},
 	{33, plan.VersityGW, "storm,lost-request,lost-reply,cut-body,flip-body", ""},
 }
 

@@ -2,8 +2,8 @@
 // stages lie, and how that looks to whoever plans and reads one stage as if it were the job.
 //
 // Stages run one after the other. The rows of each but the last are published under the job's own folder in the cluster's
-// store, as Arrow files, before the next is planned, and stay until the job has ended. They are inputs like others, under
-// URIs of a scheme of their own, so nothing below needs to know of stages.
+// store, as Arrow files in blocks with checksums (sealed.go), before the next is planned, and stay until the job has ended.
+// They are inputs like others, under URIs of a scheme of their own, so nothing below needs to know of stages.
 package stages
 
 import (
@@ -94,7 +94,7 @@ func Of(job spec.Job, id string, stage int) (spec.Job, error) {
 // Output is where the parts of a stage go: a folder of the job's own, unless it is the last.
 func Output(store storage.Store, job spec.Job, id string, stage int, last func() (storage.Store, error)) (storage.Store, error) {
 	if stage < len(job.Then) {
-		return prefix.New(store, ledger.StageFolder(id, stage)), nil
+		return sealing{prefix.New(store, ledger.StageFolder(id, stage))}, nil
 	}
 	return last()
 }
@@ -135,6 +135,9 @@ type rows struct {
 func (r rows) List(ctx context.Context, prefix, after string) iter.Seq2[storage.Info, error] {
 	return func(yield func(storage.Info, error) bool) {
 		for info, err := range r.Store.List(ctx, strings.TrimPrefix(prefix, r.stage), strings.TrimPrefix(after, r.stage)) {
+			if !isRecord(info.Key) {
+				info.Size = openSize(info.Size)
+			}
 			info.Key = r.stage + info.Key
 			if !yield(info, err) {
 				return
@@ -146,13 +149,13 @@ func (r rows) List(ctx context.Context, prefix, after string) iter.Seq2[storage.
 // Stat implements storage.Source.
 func (r rows) Stat(ctx context.Context, key string) (storage.Info, error) {
 	info, err := r.Store.Stat(ctx, strings.TrimPrefix(key, r.stage))
-	info.Key = key
+	info.Key, info.Size = key, openSize(info.Size)
 	return info, err
 }
 
 // Open implements storage.Source. What is published never changes, so a version that differs is another object.
 func (r rows) Open(ctx context.Context, key string, off, n int64, want storage.Version) (io.ReadCloser, storage.Info, error) {
-	body, info, err := r.Store.Open(ctx, strings.TrimPrefix(key, r.stage), off, n)
+	body, info, err := openSealed(ctx, r.Store, strings.TrimPrefix(key, r.stage), off, n)
 	if err != nil {
 		return nil, storage.Info{}, err
 	}

@@ -281,7 +281,8 @@ func within(ctx context.Context, src Sources, p Piece, form format, cols *typed.
 const mostHeads = 16
 
 // CheckColumns says, as an errs.Invalid that names the object, why rows of these columns cannot be read of some objects:
-// what the columns are, and what the headers of the first few objects of CSV, Parquet and Arrow say.
+// what the columns are, and what the headers of the first few objects of CSV, Parquet and Arrow say. Where these cannot be
+// read just now the error says so by its kind.
 func CheckColumns(ctx context.Context, src Sources, objects []Object, name, decompress string, columns []arrow.Field) error {
 	form, err := parseFormat(name)
 	if err != nil || !form.typed() {
@@ -308,6 +309,10 @@ func CheckColumns(ctx context.Context, src Sources, objects []Object, name, deco
 				heads++
 				_, err = within(ctx, src, p, f, cols)
 			}
+		}
+		switch errs.KindOf(err) { // a store that is away says nothing of the job: it is asked again
+		case errs.Unavailable, errs.Canceled:
+			return err
 		}
 		if err != nil {
 			return errs.E(errs.Invalid, "input", o.URI, err)

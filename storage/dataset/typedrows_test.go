@@ -138,6 +138,26 @@ func TestCheckColumns(t *testing.T) {
 	}
 }
 
+// TestColumnsOfAStoreThatIsAway: what cannot be read just now is not wrong.
+func TestColumnsOfAStoreThatIsAway(t *testing.T) {
+	c, err := codec.For[person]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, batches, _ := people(1)
+	files := tables(t, schema, batches)
+	files["a.csv"], files["b.csv.gz"] = "name,n\n", gzipped(t, "name,n\n")
+	b := newBucket(files)
+	for key := range files {
+		b.fail = nil
+		o := []Object{b.object(t, key)}
+		b.fail = func(string, string) error { return errs.New(errs.Unavailable, "503 slow down") }
+		if err := CheckColumns(t.Context(), b, o, "auto", "auto", c.Fields()); !errs.Is(err, errs.Unavailable) || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v: %v", key, errs.KindOf(err), err)
+		}
+	}
+}
+
 func TestFormatFor(t *testing.T) {
 	for _, x := range []struct {
 		name string
