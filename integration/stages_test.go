@@ -102,8 +102,11 @@ func TestStages(t *testing.T) {
 	if s.Counters["user.words"] != 400 || len(s.Stages) != 6 || s.Stages[5].Name != "3:reduce" {
 		t.Errorf("%+v", s)
 	}
-	left, err := filepath.Glob(filepath.Join(dir, "store", "jobs", "*", "stage-*", "out", "*"))
-	if err != nil || len(left) > 0 {
+	var left []string // removed once the end is durable, which is when it is told
+	if err := cluster.Until(ctx, "the removal of rows between stages", func() (bool, error) {
+		left, err = filepath.Glob(filepath.Join(dir, "store", "jobs", "*", "stage-*", "out", "*"))
+		return len(left) == 0, err
+	}); err != nil {
 		t.Errorf("rows between stages are left behind: %q, %v", left, err)
 	}
 }
