@@ -25,10 +25,7 @@ func (tr Trial) reference(files map[string]string) answer {
 	numbers := map[string][]int64{}
 	a := answer{counters: map[string]int64{}}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		for line := range strings.Lines(files[name]) {
-			if body, whole := strings.CutSuffix(line, "\n"); whole {
-				line = strings.TrimSuffix(body, "\r") // one carriage return belongs to the end
-			}
+		for line := range linesOf(files[name]) {
 			a.counters["map.records_in"]++
 			key, n, rest := fields(line)
 			if tr.isBad(n) {
@@ -51,11 +48,43 @@ func (tr Trial) reference(files map[string]string) answer {
 		}
 	}
 	for key, ns := range numbers {
-		a.rows = append(a.rows, tr.rowsOf(key, ns, values[key])...)
+		if tr.Kind != Joined {
+			a.rows = append(a.rows, tr.rowsOf(key, ns, values[key])...)
+		}
+	}
+	if tr.Kind == Joined {
+		tr.join(&a, numbers)
 	}
 	slices.Sort(a.rows)
 	a.counters["reduce.rows_out"] = int64(len(a.rows))
 	return a
+}
+
+// join answers the second stage of Joined, whose records are the rows of the first and the names.
+func (tr Trial) join(a *answer, numbers map[string][]int64) {
+	for _, name := range []string{"map.records_in", "map.bad_records"} {
+		a.counters["stage1."+name] = a.counters[name]
+	}
+	names := map[string][]string{}
+	lines := tr.Input.names()
+	for _, line := range lines {
+		key, name, _ := strings.Cut(line, " ")
+		names[key] = append(names[key], name)
+	}
+	for key, ns := range numbers {
+		var sum int64
+		for _, n := range ns {
+			sum += n
+		}
+		of := names[key]
+		if of == nil {
+			of = []string{""}
+		}
+		for _, name := range of {
+			a.rows = append(a.rows, fmt.Sprintf("%s\t%d\t%s", escape.Replace(key), sum, name))
+		}
+	}
+	a.counters["map.records_in"], a.counters["map.bad_records"] = int64(len(numbers)+len(lines)), 0
 }
 
 // rowsOf are the rows of a key.

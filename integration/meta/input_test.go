@@ -1,9 +1,8 @@
 package meta
 
 import (
-	"bytes"
-	"compress/gzip"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -18,7 +17,7 @@ type Input struct {
 	Heavy int  // percent of the lines that have one key
 	Wide  int  // bytes of filler, at most
 	CRLF  bool // at the end of lines
-	Gzip  bool // of every other file
+	Form  Form // of files
 }
 
 // size is how many bytes there are at most, roughly.
@@ -55,23 +54,43 @@ func (in Input) files() map[string]string {
 	return all
 }
 
-// stored is how a file lies in the store: perhaps compressed.
+// linesOf are the lines of a text, without their ends.
+func linesOf(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range strings.Lines(text) {
+			if body, whole := strings.CutSuffix(line, "\n"); whole {
+				line = strings.TrimSuffix(body, "\r") // one carriage return belongs to the end
+			}
+			if !yield(line) {
+				return
+			}
+		}
+	}
+}
+
+// names are the lines of the second input of Joined: a key and what it is called. Some keys have none, some two.
+func (in Input) names() (lines []string) {
+	for key := range in.Keys {
+		for n := range []int{1, 0, 1, 2}[key%4] {
+			lines = append(lines, fmt.Sprintf("k%d%s name-%d-%d", key, odd[key%len(odd)], key, n))
+		}
+	}
+	return lines
+}
+
+// stored is how files lie in the store.
 func (in Input) stored(files map[string]string) (map[string][]byte, error) {
-	all := map[string][]byte{}
+	all := map[string][]byte{"names/names": []byte(strings.Join(in.names(), "\n"))}
 	for name, text := range files {
-		if !in.Gzip || name[len(name)-1]%2 == 0 {
-			all["in/"+name] = []byte(text)
-			continue
+		form := in.Form
+		if !form.rows() && name[len(name)-1]%2 == 0 {
+			form = Plain // of archives, every other file
 		}
-		var b bytes.Buffer
-		w := gzip.NewWriter(&b)
-		if _, err := w.Write([]byte(text)); err != nil {
+		body, err := form.pack(text)
+		if err != nil {
 			return nil, err
 		}
-		if err := w.Close(); err != nil {
-			return nil, err
-		}
-		all["in/"+name+".gz"] = b.Bytes()
+		all["in/"+name+string(form)] = body
 	}
 	return all, nil
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -27,30 +28,89 @@ const (
 	Pairs    Kind = "pairs"    // no reduce: all pairs are rows
 	Words    Kind = "words"    // the ready-made count
 	Identity Kind = "identity" // sorted by the engine alone
+	Joined   Kind = "joined"   // sums, and a second stage that joins them with names
 )
 
-var kinds = []Kind{Sums, Most, Both, Groups, Folded, Leaves, Pairs, Words, Identity}
+var kinds = []Kind{Sums, Most, Both, Groups, Folded, Leaves, Pairs, Words, Identity, Joined}
 
-// stage is the job of a trial. Its functions tell the watcher of each call, who may have them fail.
-func (tr Trial) stage(w *watcher) jobs.Stage {
+// stages are the job of a trial. Its functions tell the watcher of each call, who may have them fail.
+func (tr Trial) stages(w *watcher) []jobs.Stage {
+	lines := func(line string) string { return line }
+	rows := func(r Rec) string { return string(r.Line) }
+	switch {
+	case tr.Kind == Joined && tr.Input.Form.rows():
+		return joined(tr, w, rows)
+	case tr.Kind == Joined:
+		return joined(tr, w, lines)
+	case tr.Input.Form.rows():
+		return []jobs.Stage{stage(tr, w, rows)}
+	}
+	return []jobs.Stage{stage(tr, w, lines)}
+}
+
+// Sum is a row between the stages of Joined.
+type Sum struct {
+	Key string
+	N   int64
+}
+
+// Named is a row of Joined.
+type Named struct {
+	Key  string
+	N    int64
+	Name string
+}
+
+// joined are the two stages of Joined.
+func joined[In any](tr Trial, w *watcher, text func(In) string) []jobs.Stage {
+	sums := jobs.Job[any, string, int64, Sum]{Name: "sums", Combine: jobs.Sum[int64](),
+		Inputs: []jobs.Input[string, int64]{jobs.From("text", mapper(tr, w, text, func(emit func(string, int64)) func(string, int64, string) {
+			return func(key string, n int64, _ string) { emit(key, n) }
+		}))},
+		Reduce: func(ctx context.Context, key string, values iter.Seq[int64], emit func(Sum)) error {
+			emit(Sum{key, jobs.Sum[int64]().Fold(values)})
+			return w.group(ctx)
+		}}
+	return []jobs.Stage{sums, jobs.LeftJoin("joined",
+		jobs.After(sums, func(ctx context.Context, s Sum, emit func(string, int64)) error {
+			emit(s.Key, s.N)
+			return w.record(ctx, s.N)
+		}),
+		jobs.From("names", func(_ context.Context, line string, emit func(string, string)) error {
+			key, name, _ := strings.Cut(line, " ")
+			emit(key, name)
+			return nil
+		}),
+		func(_ context.Context, key string, n int64, name *string, emit func(Named)) error {
+			row := Named{Key: key, N: n}
+			if name != nil {
+				row.Name = *name
+			}
+			emit(row)
+			return nil
+		})}
+}
+
+// stage is a job of one stage over records that have a text.
+func stage[In any](tr Trial, w *watcher, text func(In) string) jobs.Stage {
 	one := func(emit func(string, int64)) func(string, int64, string) {
 		return func(key string, n int64, _ string) { emit(key, n) }
 	}
-	sum := mapper(tr, w, one)
+	sum := mapper(tr, w, text, one)
 	switch tr.Kind {
 	case Sums:
-		return jobs.Job[string, string, int64, jobs.Pair[string, int64]]{Name: "sums", Map: sum, Combine: jobs.Sum[int64]()}
+		return jobs.Job[In, string, int64, jobs.Pair[string, int64]]{Name: "sums", Map: sum, Combine: jobs.Sum[int64]()}
 	case Most:
-		return jobs.Job[string, string, int64, jobs.Pair[string, int64]]{Name: "most", Map: sum, Combine: jobs.Fold(func(a, b int64) int64 { return max(a, b) })}
+		return jobs.Job[In, string, int64, jobs.Pair[string, int64]]{Name: "most", Map: sum, Combine: jobs.Fold(func(a, b int64) int64 { return max(a, b) })}
 	case Both:
-		return jobs.Job[string, string, Load, jobs.Pair[string, Load]]{Name: "both", Combine: jobs.SumFields[Load](),
-			Map: mapper(tr, w, func(emit func(string, Load)) func(string, int64, string) {
+		return jobs.Job[In, string, Load, jobs.Pair[string, Load]]{Name: "both", Combine: jobs.SumFields[Load](),
+			Map: mapper(tr, w, text, func(emit func(string, Load)) func(string, int64, string) {
 				return func(key string, n int64, rest string) { emit(key, Load{1, n, int64(len(rest))}) }
 			})}
 	case Groups:
-		return jobs.Job[string, string, string, Group]{Name: "groups", Reduce: reduceGroup(w), Map: mapper(tr, w, withFiller)}
+		return jobs.Job[In, string, string, Group]{Name: "groups", Reduce: reduceGroup(w), Map: mapper(tr, w, text, withFiller)}
 	case Folded:
-		return jobs.Job[string, string, int64, Group]{Name: "folded", Map: sum, Combine: jobs.Fold(func(a, b int64) int64 { return a + b }),
+		return jobs.Job[In, string, int64, Group]{Name: "folded", Map: sum, Combine: jobs.Fold(func(a, b int64) int64 { return a + b }),
 			Reduce: func(ctx context.Context, key string, values iter.Seq[int64], emit func(Group)) error {
 				if err := w.group(ctx); err != nil {
 					return err
@@ -63,7 +123,7 @@ func (tr Trial) stage(w *watcher) jobs.Stage {
 				return nil
 			}}
 	case Leaves:
-		return jobs.Job[string, string, string, Group]{Name: "leaves", Map: mapper(tr, w, withFiller),
+		return jobs.Job[In, string, string, Group]{Name: "leaves", Map: mapper(tr, w, text, withFiller),
 			Reduce: func(ctx context.Context, key string, values iter.Seq[string], emit func(Group)) error {
 				for range values {
 					break // not the first: which that is, nobody promises
@@ -72,7 +132,7 @@ func (tr Trial) stage(w *watcher) jobs.Stage {
 				return w.group(ctx)
 			}}
 	case Pairs:
-		return jobs.Job[string, string, string, jobs.Pair[string, string]]{Name: "pairs", Map: mapper(tr, w, withFiller)}
+		return jobs.Job[In, string, string, jobs.Pair[string, string]]{Name: "pairs", Map: mapper(tr, w, text, withFiller)}
 	case Words:
 		return jobs.WordCounts("words")
 	default:
@@ -122,9 +182,9 @@ var (
 )
 
 // mapper makes a map function of what emits a line's fields.
-func mapper[V any](tr Trial, w *watcher, with func(emit func(string, V)) func(key string, n int64, rest string)) func(context.Context, string, func(string, V)) error {
-	return func(ctx context.Context, line string, emit func(string, V)) error {
-		key, n, rest := fields(line)
+func mapper[In, V any](tr Trial, w *watcher, text func(In) string, with func(emit func(string, V)) func(key string, n int64, rest string)) func(context.Context, In, func(string, V)) error {
+	return func(ctx context.Context, rec In, emit func(string, V)) error {
+		key, n, rest := fields(text(rec))
 		if tr.isBad(n) {
 			return jobs.BadRecord(errBad)
 		}

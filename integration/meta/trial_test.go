@@ -80,7 +80,7 @@ func trials(t *rapid.T) Trial {
 			Heavy: rapid.SampledFrom([]int{0, 0, 30, 95}).Draw(t, "heavy"),
 			Wide:  rapid.OneOf(rapid.IntRange(0, 10), rapid.IntRange(0, 3000)).Draw(t, "wide"),
 			CRLF:  rapid.Bool().Draw(t, "crlf"),
-			Gzip:  rapid.Bool().Draw(t, "gzip"),
+			Form:  rapid.SampledFrom(forms).Draw(t, "form"),
 		},
 		Bad:        rapid.SampledFrom([]int{0, 0, 0, 7, 1}).Draw(t, "bad"),
 		SplitSize:  rapid.OneOf(rapid.Int64Range(1000, 20_000), rapid.Int64Range(20_000, 10_000_000)).Draw(t, "split"),
@@ -92,6 +92,15 @@ func trials(t *rapid.T) Trial {
 		Codec:      rapid.SampledFrom([]string{"none", "lz4", "zstd"}).Draw(t, "codec"),
 		Shuffle:    rapid.SampledFrom([]string{spec.ShuffleWorker, spec.ShuffleStore}).Draw(t, "shuffle"),
 		Remote:     rapid.Bool().Draw(t, "remote"),
+	}
+	if tr.Input.Form.rows() && (tr.Kind == Words || tr.Kind == Identity) { // which take lines
+		tr.Input.Form = Plain
+	}
+	if tr.Kind == Joined { // whose groups have an order of their own, and so a Partition
+		tr.Sorted = false
+	}
+	if tr.Input.Form == Bzip2 && tr.Input.size() > 1<<20 { // it is dear to write
+		tr.Input.Form = Gzip
 	}
 	// A split of a thousand bytes of megabytes is another test's: here it would only take time.
 	tr.SplitSize = max(tr.SplitSize, tr.Input.size()/100)

@@ -40,7 +40,7 @@ type world struct {
 	out    *faulty.Store // and output
 	places *places
 	plugin *boundary.Server
-	about  *pluginv1.Stage
+	about  []*pluginv1.Stage
 
 	losses  chan Loss // has room for all
 	workers []member
@@ -72,12 +72,21 @@ func newWorld(tr Trial, dir string, objects map[string][]byte) (*world, error) {
 	w.places = &places{objects: objects, out: w.out,
 		plan: faulty.Random(tr.Store.Seed+3, faulty.Rates{Refuse: tr.Store.Input / 2, Cut: tr.Store.Input / 2})}
 	watch := &watcher{faults: tr.Plugin, struck: make([]sync.Once, len(tr.Plugin)), due: w.due}
-	program, err := tr.stage(watch).Program()
-	if err != nil {
-		return nil, err
+	var programs []boundary.Program
+	for _, s := range tr.stages(watch) {
+		program, err := s.Program()
+		if err != nil {
+			return nil, err
+		}
+		about := program.Describe()
+		for _, in := range about.Inputs { // as jobs.Main does it
+			if len(w.about) > 0 && in.Name == w.about[0].Name {
+				in.After = 1
+			}
+		}
+		programs, w.about = append(programs, program), append(w.about, about)
 	}
-	w.about = program.Describe()
-	w.plugin = boundary.NewServer(&pluginv1.DescribeResponse{Protocol: boundary.Protocol, Stages: []*pluginv1.Stage{w.about}}, program)
+	w.plugin = boundary.NewServer(&pluginv1.DescribeResponse{Protocol: boundary.Protocol, Stages: w.about}, programs...)
 	return w, nil
 }
 
@@ -208,21 +217,32 @@ func (w *world) run(ctx context.Context) (j ledger.Job, err error) {
 
 // submit puts the job into the store, with none of its faults: what a client does then is another test's.
 func (w *world) submit(ctx context.Context) (id string, err error) {
-	stage, err := proto.Marshal(w.about)
-	if err != nil {
-		return "", err
+	var stages [][]byte
+	for _, about := range w.about {
+		b, err := proto.Marshal(about)
+		if err != nil {
+			return "", err
+		}
+		stages = append(stages, b)
 	}
-	root := bucket + "in/"
+	root := bucket
 	if !w.tr.Remote {
-		root = filepath.Join(w.dir, "in")
+		root = w.dir + "/"
 		if err := w.writeFiles(); err != nil {
 			return "", err
 		}
 	}
 	s := spec.Job{
-		Name: w.about.GetName(), Stage: stage, Inputs: []string{root}, Output: "/out", MaxBadRecords: -1, Submitted: time.Now().UTC(),
+		Name: w.about[0].GetName(), Stage: stages[0], Then: stages[1:], Inputs: []string{root + "in/"}, Output: "/out", MaxBadRecords: -1, Submitted: time.Now().UTC(),
 		Partitions: w.tr.Partitions, Sorted: w.tr.Sorted, SplitSize: w.tr.SplitSize, Shuffle: w.tr.Shuffle,
 		Plugins: map[string]string{runtime.GOOS + "/" + runtime.GOARCH: strings.Repeat("0", 64)}, // nobody looks for it
+	}
+	if w.tr.Input.Form.rows() {
+		s.InputFormat = "auto"
+	}
+	if w.tr.Kind == Joined {
+		s.NamedInputs, s.NamedFormats = map[string][]string{"text": s.Inputs, "names": {root + "names/"}}, map[string]string{"text": s.InputFormat}
+		s.Inputs, s.InputFormat = nil, ""
 	}
 	id = ledger.JobIDFor(s)
 	return id, ledger.SubmitInbox(ctx, w.record, id, s)
