@@ -28,10 +28,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// sealedSize is how many bytes n bytes have with their checksums.
-func sealedSize(n int64) int64 { return n + sumSize*((n+blockSize-1)/blockSize) }
-
-// openSize is the way back.
+// openSize is how many of the bytes of a part are not checksums.
 func openSize(sealed int64) int64 {
 	const whole = blockSize + sumSize
 	return max(0, sealed-sumSize*((sealed+whole-1)/whole))
