@@ -162,7 +162,8 @@ func cutJSON(r *room) {
 
 func cutArchives(r *room) {
 	text := odd + "\n" + strings.Repeat("a line that comes often\n", 9)
-	want := append(slices.Clone(oddRows[:len(oddRows)-1]), "last\t1", "a line that comes often\t9")
+	want := append(slices.Clone(oddRows), "a line that comes often\t9")
+	want[slices.Index(want, `last\r`+"\t1")] = "last\t1" // as it is not the end of the text here
 	for name, body := range map[string]string{
 		"odd.txt.zst": framed(r, text, 7), "odd.txt.bz2": string(bztest.Compress([]byte(text), 20)),
 	} {
