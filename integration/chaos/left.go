@@ -4,6 +4,9 @@ import "context"
 
 // collect has what nobody owns any more removed, from the cluster's store and from this machine.
 func (r *run) collect(ctx context.Context) error {
+	if r.stage.Faults != nil {
+		r.stage.Faults.Landed() // else an upload may begin when gc has looked
+	}
 	for _, store := range []string{r.stage.URI("cluster"), ""} {
 		got, err := r.stage.Undisturbed(ctx, "gc", "--store", store, "--older-than", "1ms")
 		if err != nil {

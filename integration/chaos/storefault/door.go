@@ -103,7 +103,7 @@ func (d *Door) later(r *http.Request, after time.Duration) {
 		return
 	}
 	out := r.Clone(context.WithoutCancel(r.Context()))
-	d.store.work.Go(func() {
+	d.store.late.Go(func() {
 		select {
 		case <-time.After(after):
 		case <-d.store.closed:

@@ -51,7 +51,8 @@ type Store struct {
 	next   int          // guarded by mu
 	chance *rand.Rand   // guarded by mu
 
-	work   sync.WaitGroup // servers, and writes that are late
+	work   sync.WaitGroup // servers
+	late   sync.WaitGroup // writes that are late
 	closed chan struct{}
 	once   sync.Once
 	doors  []*Door // guarded by mu
@@ -99,6 +100,9 @@ func (f Fate) any() bool {
 	return f.Refuse || f.Lose || f.Late > 0 || f.Unheard || f.Delay > 0 || f.Cut || f.Flip || f.Then != nil || f.First != nil
 }
 
+// Landed waits until all writes that are late have been made. Nobody sends any meanwhile.
+func (s *Store) Landed() { s.late.Wait() }
+
 // Close ends all doors. Writes that are late are not made any more.
 func (s *Store) Close() {
 	s.once.Do(func() { close(s.closed) })
@@ -109,5 +113,6 @@ func (s *Store) Close() {
 		_ = d.server.Close() // what is under way is of no interest any more
 	}
 	s.work.Wait()
+	s.late.Wait()
 	s.client.CloseIdleConnections()
 }
