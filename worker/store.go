@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bufio"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -73,7 +74,13 @@ func (a *Agent) publishRun(ctx context.Context, key string, file *runs.File) (in
 	if err != nil {
 		return 0, err
 	}
-	if err := file.CopyTo(s); err != nil {
+	// In pieces worth a call: the section of each of many partitions may be a few bytes.
+	b := bufio.NewWriterSize(s, runs.BlockSize)
+	err = file.CopyTo(b)
+	if err == nil {
+		err = b.Flush()
+	}
+	if err != nil {
 		return 0, errors.Join(err, s.Abort())
 	}
 	token, err := s.Stage(ctx)
