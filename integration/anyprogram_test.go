@@ -49,11 +49,15 @@ func TestCommandsAsPipes(t *testing.T) {
 			}
 		})
 	}
+	r := mrctl(t, ctx, "run", "--quiet", "--split-size", "20KiB", "--map-only", "--map", "grep w1", "--ok-exit", "1", tree)
+	if want := shell(t, tree, "cat * | grep w1"); r.Code != 0 || r.Out != want {
+		t.Errorf("exit %d, %d bytes, want %d\n%s", r.Code, len(r.Out), len(want), r.Err)
+	}
 	script := filepath.Join(t.TempDir(), "up.sh")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\ntr a-z A-Z\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := mrctl(t, ctx, "run", "--quiet", "--partitions", "1", "--map", "./up.sh", "--file", script, tree)
+	r = mrctl(t, ctx, "run", "--quiet", "--partitions", "1", "--map", "./up.sh", "--file", script, tree)
 	if want := shell(t, tree, "cat * | tr a-z A-Z | sort"); r.Code != 0 || r.Out != want {
 		t.Errorf("exit %d, %d bytes, want %d\n%s", r.Code, len(r.Out), len(want), r.Err)
 	}
@@ -68,6 +72,8 @@ func TestCommandsAsPipes(t *testing.T) {
 	for _, args := range [][]string{
 		{"--map", "cat", "--fold", "mean", tree}, {"--map", "cat"}, {"--map", "cat", tree, "--", "-x"}, {"--map", "cat", "--ok-exit", "x", tree}, {"--map", "cat", "--file", "nowhere", tree},
 		{"--map", "cat", "--record-timeout", "1s", tree}, {"--fold", "count", "--reduce", "cat", tree},
+		{"--map-only", tree}, {"--map", "cat", "--map-only", "--reduce", "cat", tree}, {"--map", "cat", "--map-only", "--partitions", "2", tree},
+		{"--map", "cat", "--map-only", "--single", "-o", t.TempDir(), tree}, {"--map", "cat", "--map-only", "--sorted", tree},
 	} {
 		if r := mrctl(t, ctx, append([]string{"run", "--quiet"}, args...)...); r.Code != 2 {
 			t.Errorf("%v: exit %d, want 2\n%s", args, r.Code, r.Err)

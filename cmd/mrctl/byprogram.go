@@ -16,6 +16,7 @@ import (
 func commandFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "map", Usage: "instead of PLUGIN: the shell `COMMAND` that reads lines and writes pairs, key TAB value"},
+		&cli.BoolFlag{Name: "map-only", Usage: "what the --map command writes is the result as it is, in the order of the input"},
 		&cli.StringFlag{Name: "combine", Usage: "`COMMAND` that makes fewer pairs of sorted pairs before they travel"},
 		&cli.StringFlag{Name: "reduce", Usage: "`COMMAND` that reads the sorted pairs of a partition and writes the result"},
 		&cli.StringFlag{Name: "fold", Usage: "instead of --reduce: count (how often each line comes), or sum, min, max of the values", DefaultText: "none"},
@@ -39,7 +40,7 @@ type subject struct {
 
 // byCommands reports whether commands take the place of a plugin.
 func byCommands(c *cli.Context) bool {
-	return slices.ContainsFunc([]string{"map", "combine", "reduce", "fold", "framing", "ok-exit", "file"}, c.IsSet)
+	return slices.ContainsFunc([]string{"map", "map-only", "combine", "reduce", "fold", "framing", "ok-exit", "file"}, c.IsSet)
 }
 
 // subjectOf reads what the call is about. words are its arguments, args is what followed "--".
@@ -59,7 +60,7 @@ func subjectOf(c *cli.Context, words, args []string) (subject, error) {
 			"--attempt-timeout bounds the attempt")
 	}
 	cfg := streaming.Config{Map: c.String("map"), Combine: c.String("combine"), Reduce: c.String("reduce"),
-		Fold: c.String("fold"), Framing: c.String("framing")}
+		Fold: c.String("fold"), Framing: c.String("framing"), MapOnly: c.Bool("map-only")}
 	var err error
 	if cfg.Files, err = streaming.ReadFiles(c.StringSlice("file")); err != nil {
 		return subject{}, err

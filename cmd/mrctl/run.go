@@ -51,6 +51,7 @@ standard input. The result is printed unless -o names a folder; that one has to 
 --map, --reduce or --fold run commands instead of a plugin (docs/any-program.md); all arguments are inputs then.
 
   mrctl run --map 'grep -o "GET /[a-z]*" || [ $? = 1 ]' --fold count s3://logs/2026/
+  mrctl run --map 'grep ERROR' --ok-exit 1 --map-only logs/ -o errors
   mrctl run --map 'grep ERROR' --ok-exit 1 --reduce 'uniq -c' logs/`,
 		Flags: slices.Concat(jobFlags(), commandFlags(), schedulingFlags(), jobFileFlags(), []cli.Flag{
 			&cli.IntFlag{Name: "slots", Usage: "`N` tasks at a time", DefaultText: "the number of cores"},

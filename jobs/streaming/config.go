@@ -30,10 +30,11 @@ type Config struct {
 	Combine string // "": nothing; else pairs in, pairs out, any number of times before the reduce
 	Reduce  string // "": the pairs are the result
 	Fold    string // instead of Combine and Reduce: Count, Sum, Min or Max
+	MapOnly bool   // what Map writes is the result, in the order of the input: nothing is cut at a tab, sorted or reduced
 	Framing string // "" is Lines
 	OKExit  []int  // exit codes besides 0 that are no failure
 	Files   []File // in the folder of each command
-	// Columns gives the result as columns (key and value, or line where there is a Reduce); without it a row is the bytes of
+	// Columns gives the result as columns (key and value, or line where there is a Reduce or MapOnly); without it a row is the bytes of
 	// a line with its end, for the output format records. A Fold has columns anyway.
 	Columns bool
 }
@@ -45,6 +46,10 @@ func (c Config) Check() error {
 		return errs.New(errs.Invalid, "--fold %s: it is %s, %s, %s or %s", c.Fold, Count, Sum, Min, Max)
 	case c.Fold != "" && (c.Reduce != "" || c.Combine != ""):
 		return errs.New(errs.Invalid, "--fold %s is all of the reduce: leave --reduce and --combine out", c.Fold)
+	case c.MapOnly && (c.Reduce != "" || c.Combine != "" || c.Fold != ""):
+		return errs.New(errs.Invalid, "--map-only: what the map command writes is the result; leave --reduce, --combine and --fold out")
+	case c.MapOnly && c.Map == "":
+		return errs.New(errs.Invalid, "--map-only needs --map, the command whose lines are the result")
 	case c.Framing != "" && c.Framing != Lines && c.Framing != Binary:
 		return errs.New(errs.Invalid, "--framing %s: it is %s or %s", c.Framing, Lines, Binary)
 	case c.Framing == Binary && c.Map == "":
@@ -82,6 +87,9 @@ func (c Config) Args() []string {
 	for _, f := range c.Files {
 		args = append(args, "-file="+f.arg())
 	}
+	if c.MapOnly {
+		args = append(args, "-map-only")
+	}
 	if c.Columns {
 		args = append(args, "-columns")
 	}
@@ -95,6 +103,7 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.StringVar(&c.Reduce, "reduce", "", "the reduce command")
 	fs.StringVar(&c.Fold, "fold", "", "count, sum, min or max")
 	fs.StringVar(&c.Framing, "framing", "", "lines or binary")
+	fs.BoolVar(&c.MapOnly, "map-only", false, "what the map command writes is the result")
 	fs.BoolVar(&c.Columns, "columns", false, "the result in columns")
 	fs.Func("file", "a file for the commands, NAME=BASE64", func(s string) error {
 		f, err := fileOf(s)

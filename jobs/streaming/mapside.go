@@ -19,12 +19,16 @@ func (p *program) Map(ctx context.Context, start *pluginv1.MapStart, port bounda
 	defer a.end()
 	in := &mapPort{MapPort: port}
 	if p.Config.Map != "" {
-		c, err := a.start("map", p.Config.Map, p.framing(), port.Batch())
+		f := p.framing()
+		if p.MapOnly {
+			f = p.rowFraming()
+		}
+		c, err := a.start("map", p.Config.Map, f, port.Batch())
 		if err != nil {
 			return nil, err
 		}
 		defer c.stop()
-		in.filter = &filter{pump: pump{ctx: ctx, c: c, fetch: in.fetch}, f: p.framing()}
+		in.filter = &filter{pump: pump{ctx: ctx, c: c, fetch: in.fetch}, f: f, whole: p.MapOnly && !p.Columns}
 	}
 	var to boundary.MapPort = in
 	var between *combiner
@@ -63,9 +67,10 @@ type mapPort struct {
 
 // filter is a map command and what it wrote.
 type filter struct {
-	pump pump
-	f    framing
-	b    rows.Records
+	pump  pump
+	f     framing
+	whole bool // units keep their ends, or lengths: they are rows of records
+	b     rows.Records
 }
 
 // Recv is Lend: the job's function takes bytes.
@@ -155,6 +160,9 @@ func (f *filter) records(units []byte) rows.Records {
 	b.Data, b.Off = b.Data[:0], append(b.Off[:0], 0)
 	for len(units) > 0 {
 		unit, n := f.f.cut(units)
+		if f.whole {
+			unit = units[:n]
+		}
 		b.Data = append(b.Data, unit...)
 		b.Off = append(b.Off, int32(len(b.Data)))
 		units = units[n:]

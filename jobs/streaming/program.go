@@ -42,7 +42,7 @@ func (c Config) compile() (*program, error) {
 		return p, nil
 	}
 	names := []string{"line"}
-	if c.Columns && c.Reduce == "" {
+	if c.Columns && c.Reduce == "" && !c.MapOnly {
 		names = []string{"key", "value"}
 	}
 	var fields []arrow.Field
@@ -50,7 +50,7 @@ func (c Config) compile() (*program, error) {
 		fields = append(fields, arrow.Field{Name: name, Type: arrow.BinaryTypes.Binary})
 	}
 	p.schema = arrow.NewSchema(fields, nil)
-	p.about.HasReduce = true
+	p.about.HasReduce = !c.MapOnly
 	p.about.OutputSchema, err = codec.MarshalSchema(p.schema)
 	return p, err
 }
@@ -58,6 +58,12 @@ func (c Config) compile() (*program, error) {
 // stage is the job whose records are what the map command wrote, a unit each.
 func (c Config) stage() jobs.Stage {
 	f := c.framing()
+	if c.MapOnly {
+		return jobs.Each(c.name(), func(_ context.Context, unit []byte, emit func([]byte)) error {
+			emit(unit)
+			return nil
+		})
+	}
 	if c.Fold == "" {
 		return jobs.Job[[]byte, []byte, []byte, jobs.Pair[[]byte, []byte]]{
 			Name: c.name(),
@@ -108,7 +114,7 @@ func (c Config) framing() framing {
 	return lines{}
 }
 
-// rowFraming is how the rows stand that a reduce command writes.
+// rowFraming is how the rows stand that a reduce command writes, or a map command where MapOnly.
 func (c Config) rowFraming() framing {
 	if c.Framing == Binary {
 		return frames{rows: true}

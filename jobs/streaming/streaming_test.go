@@ -57,6 +57,13 @@ for line in sys.stdin: print(line.strip().upper(), len(line), sep="\t")'`}, "abc
 		{"least", Config{Fold: Min}, "a\t2\na\t-3\n", "a|-3"},
 		{"greatest", Config{Fold: Max}, "a\t2\na\t-3\n", "a|2"},
 		{"combine", Config{Map: "cat", Combine: "uniq", Reduce: "cat"}, "b\na\nb\nb\n", "a\nb\n"},
+		{"map only", Config{Map: "cat", MapOnly: true}, "b\tx\n\na", "b\tx\n\na\n"},
+		{"map only, any bytes", Config{Map: "cat", MapOnly: true}, "z\r\n\xff\tz\n\x00a\n\t\n", "z\r\n\xff\tz\n\x00a\n\t\n"},
+		{"map only, more rows than records", Config{Map: "sed p", MapOnly: true}, "b\na\n", "b\nb\na\na\n"},
+		{"map only, grep finds nothing", Config{Map: "grep nothing", MapOnly: true, OKExit: []int{1}}, "a\n", ""},
+		{"map only, no end of the last line that is written", Config{Map: "printf x", MapOnly: true}, "a\n", "x\n"},
+		{"map only, a very long line", Config{Map: "cat", MapOnly: true}, long + "\nb\n", long + "\nb\n"},
+		{"map only, in columns", Config{Map: "cat", MapOnly: true, Columns: true}, "b\tx\na\n", "b\txa"},
 		{"pairs in columns", Config{Map: "cat", Columns: true}, "a\tb\tc\nd\n", "a|b\tcd|"},
 		{"rows in columns", Config{Map: "cat", Reduce: "cat", Columns: true}, "a\tb\n", "a\tb"},
 	} {
@@ -92,6 +99,8 @@ func TestFailures(t *testing.T) {
 	}{
 		{"exit code", Config{Map: "echo words >&2; exit 7"}, []string{`map command "echo words >&2; exit 7": exit code 7`, "words"}},
 		{"grep finds nothing", Config{Map: "grep nothing"}, []string{"exit code 1", "--ok-exit 1"}},
+		{"map only", Config{Map: "cat; exit 2", MapOnly: true}, []string{"map command", "exit code 2"}},
+		{"map only, half a frame", Config{Map: `printf '\000\000\000\005ab'`, MapOnly: true, Framing: Binary}, []string{"ends within a frame"}},
 		{"another code is allowed", Config{Map: "cat", Reduce: "exit 3", OKExit: []int{1}}, []string{"reduce command", "exit code 3"}},
 		{"not found", Config{Map: "/no/such/program x"}, []string{"exit code 127", "does not find", "/no/such/program"}},
 		{"not to be executed", Config{Map: "/etc/passwd"}, []string{"exit code 126"}},
@@ -117,7 +126,8 @@ func TestFailures(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for _, c := range []Config{
-		{Fold: "mean"}, {Fold: Sum, Reduce: "cat"}, {Fold: Count, Combine: "cat"}, {Framing: "xml"}, {Framing: Binary},
+		{Fold: "mean"}, {Fold: Sum, Reduce: "cat"}, {MapOnly: true}, {MapOnly: true, Map: "cat", Reduce: "cat"},
+		{MapOnly: true, Map: "cat", Combine: "cat"}, {MapOnly: true, Map: "cat", Fold: Count}, {Fold: Count, Combine: "cat"}, {Framing: "xml"}, {Framing: Binary},
 		{Map: "a\x00b"}, {Map: strings.Repeat("x", maxCommand+1)},
 	} {
 		if _, err := c.Program(); !errs.Is(err, errs.Invalid) {
@@ -257,6 +267,15 @@ while (b := frame()) is not None:
 	if want := "\x00\x00\x00\x01x\x00\x00\x00\x02yz"; err != nil || r.text != want {
 		t.Errorf("%q, want %q (%v)", r.text, want, err)
 	}
+	// What only maps writes rows, a frame each: their frames are the result, and in columns what is in them.
+	cfg.MapOnly = true
+	for columns, want := range map[bool]string{false: "\x00\x00\x00\x01x\x00\x00\x00\x02yz", true: "xyz"} {
+		cfg.Columns = columns
+		r, err = run(t.Context(), t, cfg, batches("xyz\n", 1), 0)
+		if err != nil || r.text != want || r.reduced.GetRowsOut() != 2 {
+			t.Errorf("%q of %d rows, want %q (%v)", r.text, r.reduced.GetRowsOut(), want, err)
+		}
+	}
 }
 
 // TestWorkerFails: an error of the port is the attempt's, as it is, whatever the command does then.
@@ -311,8 +330,8 @@ func TestFiles(t *testing.T) {
 }
 
 func TestArgs(t *testing.T) {
-	c := Config{Map: "a b", Combine: "c", Reduce: "d=e", Framing: Binary, OKExit: []int{1, 2}, Columns: true}
-	if got, want := strings.Join(c.Args(), "|"), Verb+"|-map=a b|-combine=c|-reduce=d=e|-framing=binary|-ok-exit=1,2|-columns"; got != want {
+	c := Config{Map: "a b", Combine: "c", Reduce: "d=e", Framing: Binary, OKExit: []int{1, 2}, MapOnly: true, Columns: true}
+	if got, want := strings.Join(c.Args(), "|"), Verb+"|-map=a b|-combine=c|-reduce=d=e|-framing=binary|-ok-exit=1,2|-map-only|-columns"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	for line, want := range map[string]string{"/usr/bin/Grep_x -v": "grepx", "": "sort", "!": "sort"} {
