@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
@@ -88,6 +89,9 @@ func run(ctx context.Context, p boundary.Program, records [][]byte, s setting) (
 		r = over
 	}
 	s.splits, s.partitions = max(s.splits, 1), max(s.partitions, 1)
+	if p.Describe().GetMapOnly() {
+		s.partitions = 1
+	}
 	parts, bad, err := mapAll(ctx, r, records, s)
 	if err != nil {
 		return result{}, err
@@ -95,6 +99,10 @@ func run(ctx context.Context, p boundary.Program, records [][]byte, s setting) (
 	out := result{bad: bad}
 	if out.schema, err = codec.UnmarshalSchema(p.Describe().GetOutputSchema()); err != nil {
 		return result{}, err
+	}
+	if p.Describe().GetMapOnly() {
+		out.rows, err = asRows(p.Describe(), out.schema, parts[0])
+		return out, err
 	}
 	done := make([][]row, len(parts))
 	err = s.each(len(parts), func(i int) error {
@@ -109,6 +117,26 @@ func run(ctx context.Context, p boundary.Program, records [][]byte, s setting) (
 	out.rows = slices.Concat(done...)
 	slices.SortFunc(out.rows, row.compare)
 	return out, err
+}
+
+// asRows makes rows of the values that a job without keys emits, in the order in which they came, as a worker does.
+func asRows(stage *pluginv1.Stage, schema *arrow.Schema, pairs []pair) ([]row, error) {
+	vals, err := codec.UnmarshalSchema(stage.GetValueSchema())
+	if err != nil {
+		return nil, err
+	}
+	dec, err := codec.NewDecoder(vals.Fields())
+	if err != nil {
+		return nil, err
+	}
+	b := dec.NewBuilder()
+	for _, p := range pairs {
+		if err := b.Append(p.val); err != nil {
+			return nil, err
+		}
+	}
+	n := b.Len()
+	return rowsOf(array.NewRecordBatch(schema, b.Take(nil), int64(n))), nil
 }
 
 func reduceStart(s setting) *pluginv1.ReduceStart {

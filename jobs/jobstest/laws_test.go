@@ -188,6 +188,42 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// TestOnlyMaps: rows of a job without keys are in the order of its records, and one that looks at what went before is found.
+func TestOnlyMaps(t *testing.T) {
+	job := jobs.Each("lines", func(_ context.Context, line string, emit func(count)) error {
+		for w := range jobs.Words(line) {
+			emit(count{w, int64(len(line))})
+		}
+		return nil
+	})
+	Laws(t, job, text)
+	if got := rowsText(t, job); !strings.HasPrefix(got, "to\t18\nbe\t18\nor\t18\nnot\t18\nto\t18\nbe\t18\nthat\t20\n") {
+		t.Errorf("the result is\n%s", got)
+	}
+	bad := jobs.Each("bad", func(_ context.Context, line string, emit func(string)) error {
+		if line == "" {
+			return jobs.BadRecord(errEmpty)
+		}
+		emit(line)
+		return nil
+	})
+	Laws(t, bad, text)
+	seen := 0
+	numbered := jobs.Each("numbered", func(_ context.Context, line string, emit func(int64)) error {
+		seen++
+		emit(int64(seen))
+		return nil
+	})
+	p, err := numbered.Program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := [][]byte{[]byte("a"), []byte("b")}
+	if v := laws(len(records), 1)[0].check(t.Context(), p, records, options{kind: lines(t)}); v == nil || v.law.name != "splits" {
+		t.Errorf("a job that counts its calls: %v", v)
+	}
+}
+
 func TestTolerance(t *testing.T) {
 	job := jobs.Job[string, string, float64, jobs.Pair[string, float64]]{
 		Name: "floats", Combine: jobs.Sum[float64](),
