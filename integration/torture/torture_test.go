@@ -34,7 +34,7 @@ type Case struct {
 	Run    func(r *room)
 }
 
-var cases = slices.Concat(lineCases, fileCases, archiveCases, formatCases, damageCases, changeCases, failureCases, groupCases, shapeCases, stageCases)
+var cases = slices.Concat(lineCases, fileCases, archiveCases, formatCases, damageCases, changeCases, failureCases, groupCases, shapeCases, stageCases, mapOnlyCases)
 
 // only, from the environment, picks cases by name; all, those that take long too.
 var only, all = os.Getenv("MRCTL_TORTURE_ONLY"), os.Getenv("MRCTL_TORTURE") != ""

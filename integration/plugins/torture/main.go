@@ -15,7 +15,7 @@ import (
 	"github.com/mrctl/mrctl/jobs"
 )
 
-var which = flag.String("job", "lines", "lines, sizes, nothing, placed, distinct, groups, values, rows, first, table, join, sided or stages: see the source")
+var which = flag.String("job", "lines", "lines, sizes, each, none, nothing, placed, distinct, groups, values, rows, first, table, join, sided or stages: see the source")
 
 func main() {
 	flag.Parse()
@@ -39,6 +39,9 @@ func (chosen) Program() (boundary.Program, error) {
 		// The same, each in the first part.
 		"placed": jobs.Job[string, string, int64, jobs.Pair[string, int64]]{Name: "placed", Map: line, Combine: jobs.Sum[int64](),
 			Partition: func(string, int) int { return 0 }},
+		// Each line as it is, and none, without keys.
+		"each": jobs.Each("each", func(_ context.Context, line []byte, emit func([]byte)) error { emit(line); return harm() }),
+		"none": jobs.Each("none", func(context.Context, []byte, func([]byte)) error { return harm() }),
 		// No pair at all.
 		"nothing": jobs.Job[string, string, int64, jobs.Pair[string, int64]]{Name: "nothing", Map: nothing},
 		// A record "from to" is the numbers between.
