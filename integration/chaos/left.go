@@ -1,11 +1,20 @@
 package chaos
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // collect has what nobody owns any more removed, from the cluster's store and from this machine.
 func (r *run) collect(ctx context.Context) error {
 	if r.stage.Faults != nil {
 		r.stage.Faults.Landed() // else an upload may begin when gc has looked
+		// To gc it is the beginning of the second by the store's clock, so what began in this one is not old yet.
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 	for _, store := range []string{r.stage.URI("cluster"), ""} {
 		got, err := r.stage.Undisturbed(ctx, "gc", "--store", store, "--older-than", "1ms")
