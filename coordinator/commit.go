@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/mrctl/mrctl/coordinator/events"
 	"github.com/mrctl/mrctl/coordinator/sched"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/internal/stages"
 	"github.com/mrctl/mrctl/storage/output"
-	"go.uber.org/zap"
 )
 
 // commit publishes a job's output, or fails the job where something else lies in the output's place: trying again would
