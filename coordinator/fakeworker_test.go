@@ -21,7 +21,6 @@ import (
 	"github.com/mrctl/mrctl/internal/stages"
 	"github.com/mrctl/mrctl/storage"
 	"github.com/mrctl/mrctl/storage/output"
-	"github.com/mrctl/mrctl/storage/prefix"
 )
 
 // worker is a script's end of a session: orders come out of its channels, and the test says what becomes of them.
@@ -243,7 +242,10 @@ func recordWinner(ctx context.Context, records, out storage.Store, worker string
 	}
 	format := output.TSV
 	if int(o.Id.Stage) < len(j.Spec.Then) {
-		format, out = output.Arrow, prefix.New(records, ledger.StageFolder(o.Id.Job, int(o.Id.Stage)))
+		format = output.Arrow
+	}
+	if out, err = stages.Output(records, j.Spec, o.Id.Job, int(o.Id.Stage), func() (storage.Store, error) { return out, nil }); err != nil {
+		return none, err
 	}
 	about, err := stages.Describe(j.Spec, int(o.Id.Stage))
 	if err != nil {

@@ -6,13 +6,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/mrctl/mrctl/integration/chaos/work"
 	"github.com/mrctl/mrctl/integration/cluster"
 	"github.com/mrctl/mrctl/integration/reference"
 	"github.com/mrctl/mrctl/internal/ledger"
+	"github.com/mrctl/mrctl/storage/output"
 )
 
 // conclude looks at the job, its output, what is left, and how the processes end.
@@ -81,6 +84,10 @@ func (r *run) checkOutput(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	if r.plan.Work.Kind == work.Picks {
+		r.checkPicks(id, files)
+		return nil
+	}
 	var lines []string
 	want := []string{"_SUCCESS", "_mrctl"}
 	for i := range r.plan.Partitions {
@@ -108,10 +115,34 @@ func (r *run) checkOutput(ctx context.Context, id string) error {
 	return nil
 }
 
+// checkPicks holds an output of maps against the answer: the rows of both outputs stand in the order of the input.
+func (r *run) checkPicks(id string, files map[string][]byte) {
+	want, rows := []string{"_SUCCESS", "_mrctl"}, map[string][]string{}
+	var m output.Manifest
+	if err := json.Unmarshal(files["_SUCCESS"], &m); err != nil || m.Job != id {
+		r.broke("_SUCCESS is not that of job %s: %s", id, files["_SUCCESS"])
+	}
+	for _, p := range m.Parts {
+		want = append(want, p.Key)
+		for line := range strings.Lines(string(files[p.Key])) {
+			rows[output.NameOf(p.Key)] = append(rows[output.NameOf(p.Key)], strings.TrimSuffix(line, "\n"))
+		}
+	}
+	slices.Sort(want)
+	if names := visible(files); !slices.Equal(names, want) || len(m.Of("")) != len(m.Of("aside")) {
+		r.broke("the output folder holds %v, want %v", names, want)
+	}
+	for name, answer := range map[string][]string{"": r.answer.Rows, "aside": r.answer.Aside} {
+		if diff := reference.Diff(rows[name], answer); diff != "" {
+			r.broke("output %q is wrong: %s", name, diff)
+		}
+	}
+}
+
 // visible are the names of what a reader of the output sees, sorted.
 func visible(files map[string][]byte) (names []string) {
 	for n := range files {
-		if !strings.HasPrefix(n, ".") {
+		if !strings.HasPrefix(path.Base(n), ".") {
 			names = append(names, n)
 		}
 	}

@@ -69,8 +69,11 @@ func (r *run) do(ctx context.Context) error {
 // submit hands the job in, again and again, as a user with a request id would.
 func (r *run) submit(ctx context.Context) (id string) {
 	args := slices.Concat([]string{"submit", "--detach", "--json", "--quiet", "--request-id", "chaos-" + strconv.FormatUint(r.plan.Seed, 10),
-		"--partitions", strconv.Itoa(r.plan.Partitions), "--split-size", r.stage.SplitSize(), "-o", r.stage.URI("out"),
+		"--split-size", r.stage.SplitSize(), "-o", r.stage.URI("out"),
 		r.stage.Binary()}, r.plan.Work.Inputs(r.stage.URI("in")), []string{"--"}, r.plan.Work.Args())
+	if r.plan.Work.Kind != work.Picks { // which makes a part of each split
+		args = slices.Insert(args, 1, "--partitions", strconv.Itoa(r.plan.Partitions))
+	}
 	var last cluster.Result
 	err := cluster.Until(ctx, "a submission", func() (bool, error) {
 		var err error

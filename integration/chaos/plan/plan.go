@@ -88,6 +88,13 @@ func Make(seed uint64, c Choices) Plan {
 	wanted := between(d, 2*s, 5*s) * time.Duration(p.Workers*p.Slots)
 	p.Work.Pace = wanted / time.Duration(tasks*p.Work.Lines)
 	p.Faults = faults(dice(seed, "faults"), p, c)
+	if p.Work.Kind == work.Picks { // there is no reduce to wait for
+		for i := range p.Faults {
+			if w := &p.Faults[i].When; w.Stage == "reduce" {
+				w.Stage = "map"
+			}
+		}
+	}
 	if p.Work.Kind == work.Stages { // half of them in the second stage
 		for d, i := dice(seed, "later"), 0; i < len(p.Faults); i++ {
 			if w := &p.Faults[i].When; w.Stage != "" && d.IntN(2) == 0 {

@@ -19,12 +19,13 @@ func (s *Stage) Binary() string { return s.binary }
 func (s *Stage) Output(ctx context.Context) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	if s.server == nil {
-		entries, err := os.ReadDir(s.Local("out"))
-		for _, e := range entries {
-			if files[e.Name()], err = os.ReadFile(filepath.Join(s.Local("out"), e.Name())); err != nil {
-				return nil, err
+		out := os.DirFS(s.Local("out"))
+		err := fs.WalkDir(out, ".", func(name string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				files[name], err = fs.ReadFile(out, name)
 			}
-		}
+			return err
+		})
 		return files, err
 	}
 	keys, err := s.Bucket.Keys(ctx, s3server.Bucket, "out/")

@@ -9,7 +9,8 @@ import (
 
 // Answer is what the job must give.
 type Answer struct {
-	Rows     []string         // lines of the output, sorted
+	Rows     []string         // lines of the output, sorted; of Picks in the order of the input
+	Aside    []string         // of Picks: lines of its named output, in the same order
 	Counters map[string]int64 // some of them, by name
 }
 
@@ -25,8 +26,11 @@ func (s Spec) Answer() Answer {
 			pairs += s.count(line, sums)
 		}
 	}
-	if s.Kind == Stages {
+	switch s.Kind {
+	case Stages:
 		return s.joined(sums, records, bytes)
+	case Picks:
+		return s.picked(records, bytes)
 	}
 	for key, columns := range sums {
 		row := key
@@ -50,6 +54,31 @@ func (s Spec) Answer() Answer {
 		a.Counters["map.rows_out"], a.Counters["reduce.records_in"] = pairs, pairs
 	}
 	return a
+}
+
+// picked is the answer of Picks.
+func (s Spec) picked(records, bytes int64) (a Answer) {
+	for file := range s.Files {
+		for line := range s.lines(file) {
+			if row, aside := pick(line); aside {
+				a.Aside = append(a.Aside, row)
+			} else {
+				a.Rows = append(a.Rows, row)
+			}
+		}
+	}
+	rows := int64(len(a.Rows))
+	a.Counters = map[string]int64{
+		"map.records_in": records, "map.bytes_in": bytes, "map.pairs_out": rows, "map.rows_out": rows, "map.bad_records": 0,
+		"user.seen": records, "output.aside.rows": int64(len(a.Aside)),
+	}
+	return a
+}
+
+// pick makes a line of Picks a row, and says whether it goes to the named output.
+func pick(line string) (row string, aside bool) {
+	name, number, _ := strings.Cut(line, " ")
+	return name + ":" + number, len(line)%3 == 0
 }
 
 // joined is the answer of the second stage of Stages to the sums of the first, whose every record was a pair.

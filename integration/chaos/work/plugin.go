@@ -28,7 +28,7 @@ var (
 
 // Main serves the job that the flags name.
 func Main() {
-	which = flag.String("work", "", "words, logs, sort, skew, big or stages")
+	which = flag.String("work", "", "words, logs, sort, skew, big, stages or picks")
 	pace = flag.Duration("pace", 0, "a record takes at least so long to map")
 	flag.Parse()
 	if Kind(*which) == Stages {
@@ -49,6 +49,7 @@ func (chosen) Program() (boundary.Program, error) {
 		Sort:  jobs.Job[string, string, int64, Line]{Name: "chaos-sort", Map: mapLine, Reduce: reduceLine},
 		Skew:  jobs.Job[string, string, int64, Group]{Name: "chaos-skew", Map: mapPair, Reduce: reduceGroup},
 		Big:   jobs.Job[string, string, []byte, Heap]{Name: "chaos-big", Map: mapBig, Reduce: reduceBig},
+		Picks: picks(),
 	}
 	s := stages[Kind(*which)]
 	if s == nil {

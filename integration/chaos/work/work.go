@@ -25,10 +25,11 @@ const (
 	Big   Kind = "big"   // values of up to 400 KiB
 
 	Stages Kind = "stages" // sums by user, and a second stage that joins them with the names of some
+	Picks  Kind = "picks"  // a job that only maps, with a named output
 )
 
 // Kinds lists them.
-var Kinds = []Kind{Words, Logs, Sort, Skew, Big, Stages}
+var Kinds = []Kind{Words, Logs, Sort, Skew, Big, Stages, Picks}
 
 // Spec says which work. The same Spec is the same input and answer.
 type Spec struct {
@@ -139,6 +140,8 @@ func (s Spec) line(r *rand.Rand, z *rand.Zipf, n int) string {
 		return fmt.Sprintf("k%d %d", z.Uint64(), n)
 	case Stages:
 		return fmt.Sprintf("u%d %d", n%s.users(), r.IntN(1000))
+	case Picks:
+		return fmt.Sprintf("p%d %d", z.Uint64(), n)
 	default: // Big
 		return fmt.Sprintf("g%d %d %d", r.IntN(5), r.IntN(400<<10), n)
 	}
