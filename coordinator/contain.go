@@ -25,8 +25,12 @@ import (
 // not be called failed.
 const commitTries = 3
 
+// publishing is the step that is a job's commit.
+const publishing = "publish its output"
+
 // brokeDown fails a job whose handling panicked, with the stack in its events. Nothing of the job is looked at that need not
-// be: parts it has staged are left to gc. One whose output has been declared whole is done.
+// be: parts it has staged are left to gc. One whose output has been declared whole is done, and one whose commit is under way
+// beside the step that panicked is left to that: it may have declared the output by the time that this is read.
 func (l *leader) brokeDown(ctx context.Context, j *job, what string, p *errs.Panic) error {
 	l.log.Error("a job's handling broke down", zap.String("job", string(j.id)), zap.String("at", what), zap.Any("panic", p.Value), zap.ByteString("stack", p.Stack))
 	j.log.Add(events.Event{Time: time.Now(), Kind: "broke-down", Text: fmt.Sprintf("%s: %v\n%s", what, p, p.Stack)})
@@ -35,9 +39,11 @@ func (l *leader) brokeDown(ctx context.Context, j *job, what string, p *errs.Pan
 	if err != nil {
 		return err
 	}
+	left := false
 	if err := j.update(ctx, func(r *ledger.Job) {
+		left = r.Phase == ledger.Committing && what != publishing
 		switch {
-		case r.Phase.Ended():
+		case r.Phase.Ended(), left:
 		case declared:
 			r.Phase, r.Ended = ledger.Done, time.Now().UTC()
 			r.Warnings = append(slices.Clone(r.Warnings), fmt.Sprintf("the coordinator broke down when all was done but its record: %v", p))
@@ -46,6 +52,9 @@ func (l *leader) brokeDown(ctx context.Context, j *job, what string, p *errs.Pan
 		}
 	}); err != nil {
 		return err
+	}
+	if left {
+		return nil
 	}
 	l.post(func() {
 		l.step(sched.Cancel{Job: j.id, Reason: p.Error()}) // none of its attempts shall go on; its end follows theirs

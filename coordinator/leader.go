@@ -173,7 +173,7 @@ func (l *leader) carryOut(effect sched.Effect) {
 		}
 	case sched.Commit:
 		if j := l.jobs[e.Job]; j != nil {
-			l.spawn(j, "publish its output", func(ctx context.Context) error { return l.commit(ctx, j) })
+			l.spawn(j, publishing, func(ctx context.Context) error { return l.commit(ctx, j) })
 		}
 	case sched.Cut:
 		if j := l.jobs[e.Job]; j != nil {
