@@ -286,3 +286,28 @@ func (w *worker) serve(job string, ended <-chan *controlv1.JobStatus) *controlv1
 		}
 	}
 }
+
+// TestBreakdownBesideACommit: what panics beside a job's commit does not fail a job whose output that declares whole.
+func TestBreakdownBesideACommit(t *testing.T) {
+	c := newCluster(t)
+	s := c.lead()
+	w := c.worker(s, "w", 2)
+	id := s.submit(c, c.job(1, 1))
+	publishing := c.out.hold("publish", "")
+	defer publishing.lift()
+	w.maps(1)
+	w.reduces(1)
+	await(c, "the commit", publishing.reached)
+	l := s.leader.Load()
+	var j *job
+	if err := l.ask(c.ctx, func() { j = l.jobs[sched.JobID(id)] }); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.brokeDown(c.ctx, j, "record who holds its runs", &errs.Panic{Value: "this step is poison"}); err != nil {
+		t.Fatal(err)
+	}
+	publishing.lift()
+	if st := s.end(c, id); st.Phase != controlv1.JobStatus_PHASE_DONE {
+		t.Errorf("the job ended as %v", st)
+	}
+}

@@ -73,11 +73,11 @@ func (w *world) put(stays bool, key string, body any) {
 }
 
 // stage stages a part of an output.
-func (w *world) stage(stays bool, uri string, part int) {
+func (w *world) stage(stays bool, uri, key string) {
 	w.t.Helper()
 	out, err := w.Output(uri)
 	w.must(err)
-	wr, err := out.Create(w.ctx, output.PartName(part, output.TSV), nil)
+	wr, err := out.Create(w.ctx, key, nil)
 	w.must(err)
 	t, err := wr.Stage(w.ctx)
 	w.must(err)
@@ -140,7 +140,9 @@ func (w *world) add(j job) {
 			w.put(true, base+"out/"+output.SuccessKey, nil)
 		}
 	} else {
-		w.stage(!old(day), j.out, 1)
+		for _, key := range []string{output.PartName(1, output.TSV), output.SuccessKey, output.ClaimKey} {
+			w.stage(!old(day), j.out, key)
+		}
 	}
 	if old(day) && !(old(30*day) && !result) {
 		w.stays[ledger.SweptKey(j.id)] = true
@@ -174,8 +176,12 @@ func (w *world) sweep() {
 	}
 	pending := map[place]bool{}
 	for uri, out := range w.outs {
+		keys := []string{output.SuccessKey, output.ClaimKey}
 		for i := range 3 {
-			list, err := out.PendingOf(w.ctx, output.PartName(i, output.TSV))
+			keys = append(keys, output.PartName(i, output.TSV))
+		}
+		for _, key := range keys {
+			list, err := out.PendingOf(w.ctx, key)
 			w.must(err)
 			for _, p := range list {
 				pending[place{uri, p.Token}] = true
@@ -286,7 +292,7 @@ func TestOutputOfAnother(t *testing.T) {
 		w.claim("/out", first)
 		w.add(job{id: first, phase: ledger.Failed, ended: 3 * day, out: "/out"})
 		w.claim("/out", next)
-		w.stage(true, "/out", 0)
+		w.stage(true, "/out", output.PartName(0, output.TSV))
 		w.add(job{id: next, phase: ledger.Running, out: "/out"})
 		time.Sleep(3 * day)
 		maps.Copy(w.held, w.goes) // parts of the first cannot be told from those of the live job

@@ -3,6 +3,7 @@ package gc
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math"
 	"strings"
 	"time"
@@ -49,25 +50,22 @@ func (f *finder) staged(rec ledger.Job) bool {
 	return f.yield(item, nil) // even if it is empty: the marker saves the next search the same questions
 }
 
-// pending adds what lies staged for the parts of a job, unless that must wait. The next job may be writing to the same output by now. It claims
+// pending adds what lies staged in the output of a job, unless that must wait. The next job may be writing to the same output by now. It claims
 // the output before it does, so it is asked for the claim after what is there has been listed.
 func (f *finder) pending(item *Item, rec ledger.Job, out storage.Store, sweeper storage.Sweeper) (wait bool, err error) {
-	format := output.Format(rec.Spec.WithDefaults().OutputFormat)
 	outputs, err := outputsOf(rec)
 	if err != nil {
 		return false, err
 	}
 	var found []storage.Pending
-	for i := range rec.Results() {
-		for _, name := range outputs {
-			list, err := sweeper.PendingOf(f.ctx, output.NamedPart(name, i, format))
-			if err != nil {
-				return false, err
-			}
-			for _, p := range list {
-				if f.old(p.Started, f.Limits.Staged) {
-					found = append(found, p)
-				}
+	for key := range keysOf(rec, outputs) {
+		list, err := sweeper.PendingOf(f.ctx, key)
+		if err != nil {
+			return false, err
+		}
+		for _, p := range list {
+			if f.old(p.Started, f.Limits.Staged) {
+				found = append(found, p)
 			}
 		}
 	}
@@ -81,6 +79,26 @@ func (f *finder) pending(item *Item, rec ledger.Job, out storage.Store, sweeper 
 		item.add(0, func(ctx context.Context) error { return out.Discard(ctx, p.Token) })
 	}
 	return false, nil
+}
+
+// keysOf are all that a job may write in the folder of its output.
+func keysOf(rec ledger.Job, outputs []string) iter.Seq[string] {
+	format := output.Format(rec.Spec.WithDefaults().OutputFormat)
+	return func(yield func(string) bool) {
+		for i := range rec.Results() {
+			for _, name := range outputs {
+				if !yield(output.NamedPart(name, i, format)) {
+					return
+				}
+			}
+		}
+		for i := range rec.MapTasks() {
+			if rec.Spec.MaxBadRecords > 0 && !yield(output.BadName(i)) {
+				return
+			}
+		}
+		_ = yield(output.ClaimKey) && yield(output.SuccessKey)
+	}
 }
 
 // outputsOf are the names of a job's outputs, of which the result has none.
