@@ -14,12 +14,12 @@ import (
 )
 
 var (
-	pattern = &regexp.Regexp{}
+	pattern = regexp.MustCompile("")
 	invert  = flag.Bool("v", false, "print the lines that do not match")
 )
 
 func init() {
-	flag.TextVar(pattern, "e", &regexp.Regexp{}, "the `pattern` to look for, written as for package regexp; none matches all")
+	flag.TextVar(pattern, "e", regexp.MustCompile(""), "the `pattern` to look for, written as for package regexp; none matches all")
 }
 
 var job = jobs.Each("grep", func(_ context.Context, line []byte, emit func([]byte)) error {
