@@ -33,6 +33,7 @@ func inOrder(pairs []pair) []pair {
 // mapped is what a map attempt gave.
 type mapped struct {
 	pairs    []pair
+	named    namedRows
 	counters *pluginv1.Counters
 	failure  *boundary.Failure // the job's own: the attempt ended in order, but there is no result
 }
@@ -64,12 +65,18 @@ func (s *stage) mapAttempt(ctx context.Context, how wire, input uint32, in []*ro
 		explain = nil // an error is what is wanted, and no reason to wait for the process to end
 	}
 	stream, err := boundary.NewMap(ctx, how, nil, &pluginv1.MapStart{
-		Id: &pluginv1.TaskID{Job: "check", Stage: s.n, Task: 1}, Partitions: partitions, Memory: budget, BadSamples: 4, Input: input,
+		Id: &pluginv1.TaskID{Job: "check", Stage: s.n, Task: 1}, Partitions: s.partitions(), Memory: budget, BadSamples: 4, Input: input,
 	}, explain)
 	if err != nil {
 		return m, s.overdue(ctx, err)
 	}
 	records := 0
+	if s.desc.GetMapOnly() { // the rows of others come from their reduce, and of their map none are taken
+		if m.named, err = takeNamed(s.desc, stream); err != nil {
+			stream.Close()
+			return m, err
+		}
+	}
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
@@ -129,19 +136,28 @@ func (s *stage) checkCounts(m mapped, records int) error {
 	if c.GetRecordsIn() != uint64(records) {
 		return errs.New(errs.UserCode, "records_in is %d, %d records were sent", c.GetRecordsIn(), records)
 	}
+	if s.desc.GetMapOnly() && c.GetPairsOut() != uint64(len(m.pairs)) {
+		return errs.New(errs.UserCode, "pairs_out is %d, and %d rows of the result came", c.GetPairsOut(), len(m.pairs))
+	}
 	if c.GetPairsOut() < uint64(len(m.pairs)) {
 		return errs.New(errs.UserCode, "pairs_out is %d, but %d pairs came", c.GetPairsOut(), len(m.pairs))
 	}
 	return nil
 }
 
-// same is what two attempts over equal records must agree in, as text that compares: the pairs in some order where nothing
-// folds them, their folds where the worker knows how to fold, else the keys.
+// same is what two attempts over equal records must agree in, as text that compares: the rows in their order where the stage
+// only maps, and those of named outputs; else the pairs in some order where nothing folds them, their folds where the worker
+// knows how to fold, else the keys.
 func (s *stage) same(m mapped) string {
 	pairs := inOrder(slices.Clone(m.pairs))
 	fold, exact, ok := codec.FoldFor(s.desc.GetFold(), s.value)
 	var lines []string
 	switch {
+	case s.desc.GetMapOnly():
+		for _, p := range m.pairs {
+			lines = append(lines, fmt.Sprintf("%x", p.val))
+		}
+		lines = append(lines, m.named.lines()...)
 	case s.desc.GetFold() == pluginv1.Stage_FOLD_UNSPECIFIED:
 		for _, p := range pairs {
 			lines = append(lines, fmt.Sprintf("%x %x", p.key, p.val))
@@ -171,7 +187,7 @@ func (m mapped) String() string {
 	if m.failure != nil {
 		return fmt.Sprintf("the job's failure at record %d of batch %d: %s", m.failure.Row, m.failure.Batch, firstLine(m.failure.Text))
 	}
-	return fmt.Sprintf("%d pairs of %d records, %d bad", len(m.pairs), m.counters.GetRecordsIn(), m.counters.GetBadRecords())
+	return fmt.Sprintf("%d pairs of %d records, %d bad%v", len(m.pairs), m.counters.GetRecordsIn(), m.counters.GetBadRecords(), m.named)
 }
 
 func firstLine(s string) string {
@@ -184,15 +200,11 @@ func (s *stage) checkBatch(b *boundary.Pairs) error {
 	if s.desc.GetHasPartition() != (b.Parts != nil) && !b.Sorted {
 		return errs.New(errs.UserCode, "has_partition is %v, and a batch of %d pairs has %d partitions", s.desc.GetHasPartition(), b.Len(), len(b.Parts))
 	}
-	values := s.value
-	if s.desc.GetMapOnly() {
-		values = s.output
-	}
 	keys, err := newColumns(s.key)
 	if err != nil {
 		return fmt.Errorf("key schema: %w", err)
 	}
-	vals, err := newColumns(values)
+	vals, err := newColumns(s.value)
 	if err != nil {
 		return fmt.Errorf("value schema: %w", err)
 	}

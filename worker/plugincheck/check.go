@@ -91,7 +91,7 @@ func (c *checker) run(ctx context.Context) error {
 	}
 	c.about = c.process.Describe()
 	good := false
-	err = c.check(ctx, "describe", "protocol 1, stages with a name of their own, schemas that are Arrow IPC messages", func(context.Context) (string, error) {
+	err = c.check(ctx, "describe", "protocol 1, stages with a name of their own that a worker can run, schemas that are Arrow IPC messages", func(context.Context) (string, error) {
 		seen, err := checkDescription(c.about)
 		good = err == nil
 		return seen, err
@@ -190,6 +190,9 @@ func checkDescription(d *pluginv1.DescribeResponse) (string, error) {
 	}
 	if len(d.GetAbilities()) > 0 {
 		return "", errs.New(errs.Invalid, "abilities %v, of which none was offered", d.GetAbilities())
+	}
+	if err := boundary.CheckStages(d.GetStages()); err != nil {
+		return "", err
 	}
 	names := map[string]bool{}
 	for i, s := range d.GetStages() {

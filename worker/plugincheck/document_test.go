@@ -70,6 +70,11 @@ func examples(t *testing.T) (out []string) {
 		Buffers: &pluginv1.Buffers{Rows: 1, Lengths: []uint64{8, 2, 8, 8}}, BodyLength: 26}}})
 	message("MapResponse done", &pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Done{Done: &pluginv1.MapDone{
 		Counters: &pluginv1.Counters{RecordsIn: 2, PairsOut: 3}}}})
+	message("MapResponse batch, map_only", &pluginv1.MapResponse{Body: append(unhex(t, "00000000000000000000000004000000"), "to b"...),
+		Kind: &pluginv1.MapResponse_Batch{Batch: &pluginv1.PairBatch{Buffers: &pluginv1.Buffers{Rows: 1, Lengths: []uint64{8, 0, 8, 4}}, BodyLength: 20}}})
+	rows := &pluginv1.OutputBatch{Rows: 3, BodyLength: 248, Output: 2}
+	message("MapResponse rows, head", &pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Rows{Rows: rows}})
+	message("ReduceResponse batch, head", &pluginv1.ReduceResponse{Kind: &pluginv1.ReduceResponse_Batch{Batch: rows}})
 	message("MapResponse failure", &pluginv1.MapResponse{Kind: &pluginv1.MapResponse_Failure{Failure: &pluginv1.Failure{
 		Error: "oh", HasRecord: true, Row: 1}}})
 

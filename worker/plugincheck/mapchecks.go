@@ -166,7 +166,7 @@ func (m *mapChecks) cancelled(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	start := &pluginv1.MapStart{Id: &pluginv1.TaskID{Job: "check", Stage: m.n}, Partitions: partitions, Memory: budget, Input: m.input}
+	start := &pluginv1.MapStart{Id: &pluginv1.TaskID{Job: "check", Stage: m.n}, Partitions: m.partitions(), Memory: budget, Input: m.input}
 	if err := stream.Send(&pluginv1.MapRequest{Kind: &pluginv1.MapRequest_Start{Start: start}}); err != nil {
 		return "", err
 	}

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
@@ -25,6 +25,7 @@ type reduceChecks struct {
 // reduced is what a reduce attempt gave.
 type reduced struct {
 	rows     []string
+	named    namedRows
 	counters *pluginv1.Counters
 	failure  *boundary.Failure
 }
@@ -33,7 +34,7 @@ func (r reduced) String() string {
 	if r.failure != nil {
 		return "the job's failure: " + firstLine(r.failure.Text)
 	}
-	return fmt.Sprintf("%d rows of %d groups", len(r.rows), r.counters.GetGroupsIn())
+	return fmt.Sprintf("%d rows of %d groups%v", len(r.rows), r.counters.GetGroupsIn(), r.named)
 }
 
 func (r *reduceChecks) run(ctx context.Context) error {
@@ -61,8 +62,8 @@ func (r *reduceChecks) run(ctx context.Context) error {
 
 func (r *reduceChecks) empty(ctx context.Context) (string, error) {
 	got, err := r.attempt(ctx, wire{}, nil, 1)
-	if err == nil && len(got.rows) > 0 {
-		err = errs.New(errs.UserCode, "%d rows of nothing", len(got.rows))
+	if n := len(got.rows) + len(got.named.lines()); err == nil && n > 0 {
+		err = errs.New(errs.UserCode, "%d rows of nothing", n)
 	}
 	return got.String(), err
 }
@@ -98,7 +99,8 @@ func (r *reduceChecks) like(ctx context.Context, how wire, some int) (string, er
 }
 
 func differ(got, want reduced) error {
-	if got.failure != nil || want.failure != nil || strings.Join(got.rows, "\n") != strings.Join(want.rows, "\n") {
+	if got.failure != nil || want.failure != nil ||
+		!slices.Equal(got.rows, want.rows) || !slices.Equal(got.named.lines(), want.named.lines()) {
 		return errs.New(errs.UserCode, "other rows: %v, and before %v", got, want)
 	}
 	return nil
@@ -149,6 +151,10 @@ func (r *reduceChecks) attempt(ctx context.Context, how wire, pairs []pair, some
 	if err != nil {
 		return out, r.overdue(ctx, err)
 	}
+	if out.named, err = takeNamed(r.desc, stream); err != nil {
+		stream.Close()
+		return out, err
+	}
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
@@ -168,11 +174,7 @@ func (r *reduceChecks) attempt(ctx context.Context, how wire, pairs []pair, some
 			return out, r.overdue(ctx, err)
 		}
 		for i := range int(rec.NumRows()) {
-			var row strings.Builder
-			for _, col := range rec.Columns() {
-				fmt.Fprintf(&row, "%q ", col.ValueStr(i))
-			}
-			out.rows = append(out.rows, row.String())
+			out.rows = append(out.rows, rowText(rec, i))
 		}
 		rec.Release()
 	}

@@ -3,6 +3,7 @@ package plugincheck
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -34,16 +35,39 @@ func readSchemas(s *pluginv1.Stage) (sc schemas, err error) {
 			}
 		}
 	}
-	if !s.GetMapOnly() {
+	if !s.GetMapOnly() || len(s.GetKeySchema()) > 0 {
 		if sc.key, err = read("key", s.GetKeySchema()); err != nil {
 			return sc, err
 		}
-		if sc.value, err = read("value", s.GetValueSchema()); err != nil {
+	}
+	if sc.value, err = read("value", s.GetValueSchema()); err != nil {
+		return sc, err
+	}
+	if sc.output, err = read("output", s.GetOutputSchema()); err != nil {
+		return sc, err
+	}
+	for _, o := range s.GetOutputs() {
+		if _, err = read("output "+o.GetName(), o.GetSchema()); err != nil {
 			return sc, err
 		}
 	}
-	sc.output, err = read("output", s.GetOutputSchema())
+	if s.GetMapOnly() {
+		err = sc.checkMapOnly()
+	}
 	return sc, err
+}
+
+// checkMapOnly holds the schemas of a stage that only maps to its values being the rows.
+func (sc *schemas) checkMapOnly() error {
+	if len(sc.key) > 0 {
+		return errs.New(errs.Invalid, "map_only, and the key schema has columns: %v", sc.key)
+	}
+	if !slices.EqualFunc(codec.OutputFields(sc.value), sc.output, func(a, b arrow.Field) bool {
+		return a.Nullable == b.Nullable && arrow.TypeEqual(a.Type, b.Type)
+	}) {
+		return errs.New(errs.Invalid, "map_only, and the value schema %v is not of the types of the output schema %v", sc.value, sc.output)
+	}
+	return nil
 }
 
 // stage is a stage under check.

@@ -346,10 +346,12 @@ type Stage struct {
 	Identity bool `protobuf:"varint,12,opt,name=identity,proto3" json:"identity,omitempty"`
 	// The inputs by name. None: there is one, without a name, as input_schema, input_kind and raw_lines say.
 	Inputs []*Input `protobuf:"bytes,13,rep,name=inputs,proto3" json:"inputs,omitempty"`
-	// Not done yet: a plugin that says so is refused. There is nothing to group: the values of the pairs that Map gives, whose keys are empty, are rows of output_schema, in
-	// the order of the input.
+	// There is nothing to group: Reduce is never called, and fold, has_reduce, has_partition and identity are unset. The pairs
+	// that Map gives have empty keys, key_schema has no columns or is unset, and the values are the rows of the result, in the
+	// order of the input: value_schema and output_schema are of the same types. MapStart.partitions is 0; each task makes a part.
 	MapOnly bool `protobuf:"varint,14,opt,name=map_only,json=mapOnly,proto3" json:"map_only,omitempty"`
-	// Not done yet: a plugin that says so is refused. Further outputs besides the one of output_schema. Their rows come from Reduce, or from Map where map_only.
+	// Further outputs besides the one of output_schema: at most 16, and only of the last stage. Their rows come from Reduce,
+	// so has_reduce is set, or from Map where map_only. Each task writes a part of each, which may have no rows.
 	Outputs []*Output `protobuf:"bytes,15,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	// Names of files that every attempt is to find on its own disk, see Side.
 	Sides         []string `protobuf:"bytes,16,rep,name=sides,proto3" json:"sides,omitempty"`
@@ -580,8 +582,8 @@ func (x *Input) GetAfter() uint32 {
 // Output is a further output of a stage.
 type Output struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // 1 to 40 of a-z, 0-9 and -
-	Schema        []byte                 `protobuf:"bytes,2,opt,name=schema,proto3" json:"schema,omitempty"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`     // 1 to 40 of a-z, 0-9 and -; each its own within the stage
+	Schema        []byte                 `protobuf:"bytes,2,opt,name=schema,proto3" json:"schema,omitempty"` // as output_schema
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1497,7 +1499,7 @@ type MapResponse_Bad struct {
 }
 
 type MapResponse_Rows struct {
-	Rows *OutputBatch `protobuf:"bytes,7,opt,name=rows,proto3,oneof"` // of a further output, where map_only
+	Rows *OutputBatch `protobuf:"bytes,7,opt,name=rows,proto3,oneof"` // of a further output, where map_only; between whole batches of pairs, never in a segment
 }
 
 func (*MapResponse_Batch) isMapResponse_Kind() {}
@@ -1591,6 +1593,7 @@ func (x *PairBatch) GetPlace() *Place {
 	return nil
 }
 
+// MapDone comes when all pairs, and all rows of further outputs, have been sent.
 type MapDone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Counters      *Counters              `protobuf:"bytes,1,opt,name=counters,proto3" json:"counters,omitempty"`
@@ -1639,9 +1642,9 @@ type Counters struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          map[string]int64       `protobuf:"bytes,1,rep,name=user,proto3" json:"user,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	RecordsIn     uint64                 `protobuf:"varint,2,opt,name=records_in,json=recordsIn,proto3" json:"records_in,omitempty"`
-	PairsOut      uint64                 `protobuf:"varint,3,opt,name=pairs_out,json=pairsOut,proto3" json:"pairs_out,omitempty"` // emitted by user code, before combining
+	PairsOut      uint64                 `protobuf:"varint,3,opt,name=pairs_out,json=pairsOut,proto3" json:"pairs_out,omitempty"` // emitted by user code, before combining; where map_only, the rows of the result
 	GroupsIn      uint64                 `protobuf:"varint,4,opt,name=groups_in,json=groupsIn,proto3" json:"groups_in,omitempty"`
-	RowsOut       uint64                 `protobuf:"varint,5,opt,name=rows_out,json=rowsOut,proto3" json:"rows_out,omitempty"`
+	RowsOut       uint64                 `protobuf:"varint,5,opt,name=rows_out,json=rowsOut,proto3" json:"rows_out,omitempty"` // of a reduce; as pairs_out, without those of further outputs
 	BadRecords    uint64                 `protobuf:"varint,6,opt,name=bad_records,json=badRecords,proto3" json:"bad_records,omitempty"`
 	BadSamples    []*BadRecord           `protobuf:"bytes,7,rep,name=bad_samples,json=badSamples,proto3" json:"bad_samples,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2372,9 +2375,9 @@ func (*ReduceResponse_Credit) isReduceResponse_Kind() {}
 type OutputBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Rows  uint32                 `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
-	// body is an Arrow IPC record batch message of the stage's output schema.
+	// body is an Arrow IPC record batch message of the schema of the output.
 	BodyLength uint64 `protobuf:"varint,2,opt,name=body_length,json=bodyLength,proto3" json:"body_length,omitempty"`
-	Place      *Place `protobuf:"bytes,3,opt,name=place,proto3" json:"place,omitempty"`
+	Place      *Place `protobuf:"bytes,3,opt,name=place,proto3" json:"place,omitempty"` // unset where output is not 0
 	// Of which output: 0 is that of output_schema, n the n-th of the stage's outputs.
 	Output        uint32 `protobuf:"varint,4,opt,name=output,proto3" json:"output,omitempty"`
 	unknownFields protoimpl.UnknownFields
