@@ -69,6 +69,7 @@ func byHand(fs *flag.FlagSet, args []string, stages []Stage, stdin *os.File, std
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 		return 1
 	}
+	h.aside.tell(stderr)
 	return 0
 }
 
@@ -82,7 +83,7 @@ func (h *local) mapAndReduce(ctx context.Context, p boundary.Program, put func(a
 		}
 		pairs = append(pairs, more...)
 	}
-	_, err := p.Reduce(ctx, &pluginv1.ReduceStart{Partitions: 1}, boundary.LocalReduce{Next: sorted(pairs), Out: put})
+	_, err := p.Reduce(ctx, &pluginv1.ReduceStart{Partitions: 1}, boundary.LocalReduce{Next: sorted(pairs), Out: put, Named: h.aside.count(p)})
 	return err
 }
 
@@ -94,8 +95,9 @@ func (h *local) mapInput(ctx context.Context, p boundary.Program, input int) (pa
 	}
 	defer lines.close()
 	mapped, err := p.Map(ctx, &pluginv1.MapStart{Partitions: 1, BadSamples: 3, Input: uint32(input)}, boundary.LocalMap{
-		Next: lines.next,
-		Out:  func(b *boundary.Pairs) error { pairs = append(pairs, b); return nil },
+		Next:  lines.next,
+		Out:   func(b *boundary.Pairs) error { pairs = append(pairs, b); return nil },
+		Named: h.aside.count(p),
 	})
 	if err != nil {
 		return nil, lines.place(err)

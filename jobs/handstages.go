@@ -23,6 +23,7 @@ type local struct {
 	stdin    io.Reader
 	out      io.Writer
 	stderr   io.Writer
+	aside    passed
 }
 
 func (h *local) run(ctx context.Context) error {

@@ -37,11 +37,18 @@ func (p *program) conclude(c *cli.Context, cl *cluster, s *controlv1.JobStatus) 
 			fmt.Fprintln(p.stderr, "warning:", w)
 		}
 		if s.Phase == controlv1.JobStatus_PHASE_DONE {
-			text := resultText(s)
+			text, named := resultText(s), namedText(s.Counters)
 			if s.Output != "" {
 				text += " in " + s.Output
 			}
+			kept := s.Output != "" && fileFormat(c) == "" // a file is the result alone
+			if named != "" && kept {
+				text += " (named outputs: " + named + ")"
+			}
 			fmt.Fprintf(p.stderr, "done: %s, took %s\n", text, tookCell(s, time.Now()))
+			if named != "" && !kept {
+				fmt.Fprintf(p.stderr, "rows of named outputs are not kept (%s); -o DIR keeps them\n", named)
+			}
 		}
 	}
 	hint := "mrctl diagnose " + s.Id

@@ -146,6 +146,17 @@ func resultText(s *controlv1.JobStatus) string {
 	return text
 }
 
+// namedText lists the named outputs of a job with their rows, as its counters have them; "" is none.
+func namedText(counters map[string]int64) string {
+	var each []string
+	for _, counter := range slices.Sorted(maps.Keys(counters)) {
+		if name, ok := strings.CutPrefix(strings.TrimSuffix(counter, ".rows"), "output."); ok {
+			each = append(each, name+": "+count(uint64(counters[counter]), "row"))
+		}
+	}
+	return strings.Join(each, ", ")
+}
+
 func count(n uint64, what string) string {
 	if n == 1 {
 		return "1 " + what

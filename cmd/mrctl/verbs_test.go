@@ -83,6 +83,18 @@ func TestVerbsWithoutLeader(t *testing.T) {
 	wants(t, 0, "wc    done   3/3  2/2", "no coordinator leads", "jobs", "--store", dir)
 	wants(t, 0, "phase      done", "", "status", id, "--store", dir)
 	wants(t, 0, "", "done: 1 row in 1 part, 2 B in /out, took 1.00s", "watch", id, "--store", dir)
+	for uri, want := range map[string]string{
+		"/out": "2 B in /out (named outputs: long: 0 rows, once: 1 row), took",
+		"":     "2 B, took 1.00s\nrows of named outputs are not kept (long: 0 rows, once: 1 row); -o DIR keeps them",
+	} {
+		named := ledger.NewJobID()
+		writeJob(t, store, ledger.Job{ID: named, Phase: ledger.Done, Spec: spec.Job{Name: "wc", Output: uri}, Started: noon, Ended: noon.Add(time.Second),
+			Parts: []ledger.Part{{Key: "part-00000.tsv", Rows: 1, Bytes: 2}}, Counters: map[string]int64{"output.once.rows": 1, "output.long.rows": 0, "x": 1}})
+		if _, err := store.PutIf(t.Context(), ledger.EndedKey(named), []byte("{}"), ""); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, 0, "", want, "watch", named, "--store", dir)
+	}
 	wants(t, 0, "==> map/3.0 <==\nwords 0\n==> map/3.1 <==\nwords 1\n==> reduce/3.0 <==\nother\n", "", "logs", id, "--store", dir)
 	wants(t, 0, "words 1\n", "", "logs", id, "map/3.1", "--store", dir)
 	wants(t, 0, `{"task":"map/3.1","text":"words 1\n"}`, "", "logs", id, "map/3.1", "--store", dir, "--json")
