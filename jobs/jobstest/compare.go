@@ -15,6 +15,7 @@ import (
 
 // row is a row of a result: its text, and apart its floats, which may be allowed to differ a little.
 type row struct {
+	output string // the named output it is of; "": the result
 	text   string // as printed
 	exact  string // the columns that are no floats
 	floats []float64
@@ -52,11 +53,11 @@ func nullable(col arrow.Array, i int, f float64) float64 {
 }
 
 func (r row) compare(q row) int {
-	return cmp.Or(strings.Compare(r.exact, q.exact), slices.Compare(r.floats, q.floats))
+	return cmp.Or(strings.Compare(r.output, q.output), strings.Compare(r.exact, q.exact), slices.Compare(r.floats, q.floats))
 }
 
 func (r row) equal(q row, tolerance float64) bool {
-	return r.exact == q.exact && slices.EqualFunc(r.floats, q.floats, func(a, b float64) bool {
+	return r.output == q.output && r.exact == q.exact && slices.EqualFunc(r.floats, q.floats, func(a, b float64) bool {
 		if a == b || a != a && b != b {
 			return true
 		}
@@ -76,6 +77,9 @@ func diff(want, got result, tolerance float64) string {
 	const most = 10
 	lines := 0
 	show := func(mark string, r row) {
+		if r.output != "" {
+			mark += " output " + r.output + ":"
+		}
 		if lines++; lines <= most {
 			fmt.Fprintf(&b, "  %s %s\n", mark, r.text)
 		}

@@ -70,8 +70,16 @@ type result struct {
 
 // runner runs attempts of a program: in this process, or over gRPC.
 type runner interface {
-	mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.Records) ([]*boundary.Pairs, *pluginv1.Counters, error)
+	mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.Records) (mapped, error)
+	// reduceTask gives the rows of the result and of named outputs.
 	reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) ([]row, error)
+}
+
+// mapped is what a map attempt gave.
+type mapped struct {
+	pairs    []*boundary.Pairs
+	named    []row // of named outputs, where the job only maps
+	counters *pluginv1.Counters
 }
 
 // run runs the whole job once.
@@ -92,7 +100,7 @@ func run(ctx context.Context, p boundary.Program, records [][]byte, s setting) (
 	if p.Describe().GetMapOnly() {
 		s.partitions = 1
 	}
-	parts, bad, err := mapAll(ctx, r, records, s)
+	parts, named, bad, err := mapAll(ctx, r, records, s)
 	if err != nil {
 		return result{}, err
 	}
@@ -102,6 +110,8 @@ func run(ctx context.Context, p boundary.Program, records [][]byte, s setting) (
 	}
 	if p.Describe().GetMapOnly() {
 		out.rows, err = asRows(p.Describe(), out.schema, parts[0])
+		slices.SortStableFunc(named, func(a, b row) int { return strings.Compare(a.output, b.output) }) // each is in order by itself
+		out.rows = append(out.rows, named...)
 		return out, err
 	}
 	done := make([][]row, len(parts))
@@ -146,26 +156,26 @@ func reduceStart(s setting) *pluginv1.ReduceStart {
 // pair is an emitted pair on its way from map to reduce.
 type pair struct{ key, val []byte }
 
-// mapAll runs the map attempts and gives their pairs by partition.
-func mapAll(ctx context.Context, r runner, records [][]byte, s setting) (parts [][]pair, bad uint64, err error) {
+// mapAll runs the map attempts and gives their pairs by partition, and their rows of named outputs.
+func mapAll(ctx context.Context, r runner, records [][]byte, s setting) (parts [][]pair, named []row, bad uint64, err error) {
 	parts = make([][]pair, s.partitions)
-	maps := make([][]*boundary.Pairs, s.splits)
-	bads := make([]uint64, s.splits)
+	maps := make([]mapped, s.splits)
 	err = s.each(s.splits, func(i int) error {
 		split := records[i*len(records)/s.splits : (i+1)*len(records)/s.splits]
 		start := &pluginv1.MapStart{
 			Id: &pluginv1.TaskID{Job: "laws", Task: uint32(i)}, Partitions: uint32(s.partitions), Memory: s.memory, BadSamples: 1,
 		}
 		if s.retry {
-			_, _, _ = r.mapTask(ctx, start, batches(split[:len(split)/2], s.batch)) // thrown away
+			_, _ = r.mapTask(ctx, start, batches(split[:len(split)/2], s.batch)) // thrown away
 		}
-		pairs, counters, err := r.mapTask(ctx, start, batches(split, s.batch))
-		maps[i], bads[i] = pairs, counters.GetBadRecords()
+		var err error
+		maps[i], err = r.mapTask(ctx, start, batches(split, s.batch))
 		return err
 	})
-	for i := range maps {
-		bad += bads[i]
-		for _, b := range maps[i] {
+	for _, m := range maps {
+		bad += m.counters.GetBadRecords()
+		named = append(named, m.named...)
+		for _, b := range m.pairs {
 			for row := range b.Len() {
 				to := codec.Partition(b.Key(row), s.partitions)
 				if b.Parts != nil {
@@ -175,7 +185,7 @@ func mapAll(ctx context.Context, r runner, records [][]byte, s setting) (parts [
 			}
 		}
 	}
-	return parts, bad, err
+	return parts, named, bad, err
 }
 
 // each calls f for 0 to n-1, at once if the setting says so.
@@ -242,18 +252,19 @@ func grouped(pairs []pair, order uint64, size int) []*boundary.Group {
 // local runs attempts in this process.
 type local struct{ p boundary.Program }
 
-func (l local) mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.Records) (out []*boundary.Pairs, c *pluginv1.Counters, err error) {
+func (l local) mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.Records) (m mapped, err error) {
 	n := -1
-	c, err = l.p.Map(ctx, start, boundary.LocalMap{
+	m.counters, err = l.p.Map(ctx, start, boundary.LocalMap{
 		Next: func() (*boundary.Input, error) {
 			if n++; n >= len(in) {
 				return nil, io.EOF
 			}
 			return &boundary.Input{Number: uint64(n), Records: in[n]}, nil
 		},
-		Out: func(b *boundary.Pairs) error { out = append(out, b); return nil },
+		Out:   func(b *boundary.Pairs) error { m.pairs = append(m.pairs, b); return nil },
+		Named: into(&m.named, l.p.Describe()),
 	})
-	return out, c, err
+	return m, err
 }
 
 func (l local) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) (out []row, err error) {
@@ -266,7 +277,19 @@ func (l local) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in [
 			in = in[1:]
 			return g, nil
 		},
-		Out: func(rec arrow.RecordBatch) error { out = append(out, rowsOf(rec)...); return nil },
+		Out:   func(rec arrow.RecordBatch) error { out = append(out, rowsOf(rec)...); return nil },
+		Named: into(&out, l.p.Describe()),
 	})
 	return out, err
+}
+
+// into takes rows of named outputs to a list of rows.
+func into(to *[]row, stage *pluginv1.Stage) func(output int, rec arrow.RecordBatch) error {
+	return func(output int, rec arrow.RecordBatch) error {
+		for _, r := range rowsOf(rec) {
+			r.output = stage.GetOutputs()[output].GetName()
+			*to = append(*to, r)
+		}
+		return nil
+	}
 }

@@ -77,12 +77,17 @@ func (r *remote) close() {
 	}
 }
 
-func (r *remote) mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.Records) (out []*boundary.Pairs, c *pluginv1.Counters, err error) {
+func (r *remote) mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.Records) (m mapped, err error) {
 	s, err := boundary.NewMap(ctx, r.client, r.shared, start, nil)
 	if err != nil {
-		return nil, nil, err
+		return m, err
 	}
 	defer s.Close()
+	if r.stage.GetMapOnly() {
+		if err := s.TakeNamed(r.stage.GetOutputs(), into(&m.named, r.stage)); err != nil {
+			return m, err
+		}
+	}
 	sent := make(chan error, 1)
 	go func() {
 		for i := range in {
@@ -98,13 +103,14 @@ func (r *remote) mapTask(ctx context.Context, start *pluginv1.MapStart, in []row
 	for {
 		b, err := s.Recv()
 		if errors.Is(err, io.EOF) {
-			return out, s.Counters(), <-sent
+			m.counters = s.Counters()
+			return m, <-sent
 		}
 		if err != nil {
 			<-sent
-			return nil, nil, err
+			return mapped{}, err
 		}
-		out = append(out, clone(b))
+		m.pairs = append(m.pairs, clone(b))
 	}
 }
 
@@ -123,6 +129,9 @@ func (r *remote) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in
 		return nil, err
 	}
 	defer s.Close()
+	if err := s.TakeNamed(r.stage.GetOutputs(), into(&out, r.stage)); err != nil {
+		return nil, err
+	}
 	sent := make(chan error, 1)
 	go func() {
 		for _, g := range in {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
+	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/internal/shm"
 	"github.com/mrctl/mrctl/jobs"
 )
@@ -60,31 +61,12 @@ type law struct {
 // may set them aside as bad or return an error (then that record is left out), but it may not panic.
 //
 // The rows of a job that only maps (jobs.None) have to come in the order of the records too, and the laws that are about keys
-// are left out for it.
+// are left out for it. Rows of named outputs are held to the laws as those of the result are.
 //
 // A job with several inputs is tried one input at a time, as a job with that function as its Map.
 func Laws[In, K, V, Out any](t *testing.T, job jobs.Job[In, K, V, Out], records []In, opts ...Option) {
 	t.Helper()
-	program, err := job.Program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(program.Describe().GetInputs()) > 0 {
-		t.Fatal("Laws takes records of one input: give it the job with one of its functions as Map, for each in turn")
-	}
-	o := options{seed: 1, generated: 40}
-	for _, opt := range opts {
-		opt(&o)
-	}
-	if o.kind, err = kindOf[In](); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range program.Describe().GetSides() {
-		if !slices.ContainsFunc(o.sides, func(s *pluginv1.Side) bool { return s.GetName() == name }) {
-			t.Fatalf("the job needs the side file %s: say where it is with jobstest.Side(%q, path)", name, name)
-		}
-	}
-	program = &sided{program, o.sides}
+	program, o := prepared(t, job, opts)
 	given := encoded(records, o.kind)
 	if _, err := run(t.Context(), program, given, setting{}); err != nil {
 		t.Fatalf("the job fails on these records: %v", err)
@@ -112,6 +94,31 @@ func Laws[In, K, V, Out any](t *testing.T, job jobs.Job[In, K, V, Out], records 
 		}
 		subtest(l.name, func(ctx context.Context) *violation { return l.check(ctx, program, raw, o) })
 	}
+}
+
+// prepared compiles a job for its attempts, with what the options say.
+func prepared[In, K, V, Out any](t *testing.T, job jobs.Job[In, K, V, Out], opts []Option) (boundary.Program, options) {
+	t.Helper()
+	program, err := job.Program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(program.Describe().GetInputs()) > 0 {
+		t.Fatal("jobstest takes records of one input: give it the job with one of its functions as Map, for each in turn")
+	}
+	o := options{seed: 1, generated: 40}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if o.kind, err = kindOf[In](); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range program.Describe().GetSides() {
+		if !slices.ContainsFunc(o.sides, func(s *pluginv1.Side) bool { return s.GetName() == name }) {
+			t.Fatalf("the job needs the side file %s: say where it is with jobstest.Side(%q, path)", name, name)
+		}
+	}
+	return &sided{program, o.sides}, o
 }
 
 func encoded[In any](records []In, k *kind) [][]byte {
