@@ -43,7 +43,7 @@ func (p *program) conclude(c *cli.Context, cl *cluster, s *controlv1.JobStatus) 
 			}
 			kept := s.Output != "" && fileFormat(c) == "" // a file is the result alone
 			if named != "" && kept {
-				text += " (named outputs: " + named + ")"
+				text += ", and named outputs (" + named + ")"
 			}
 			fmt.Fprintf(p.stderr, "done: %s, took %s\n", text, tookCell(s, time.Now()))
 			if named != "" && !kept {

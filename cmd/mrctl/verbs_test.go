@@ -84,7 +84,7 @@ func TestVerbsWithoutLeader(t *testing.T) {
 	wants(t, 0, "phase      done", "", "status", id, "--store", dir)
 	wants(t, 0, "", "done: 1 row in 1 part, 2 B in /out, took 1.00s", "watch", id, "--store", dir)
 	for uri, want := range map[string]string{
-		"/out": "2 B in /out (named outputs: long: 0 rows, once: 1 row), took",
+		"/out": "2 B in /out, and named outputs (long: 0 rows, once: 1 row), took",
 		"":     "2 B, took 1.00s\nrows of named outputs are not kept (long: 0 rows, once: 1 row); -o DIR keeps them",
 	} {
 		named := ledger.NewJobID()
