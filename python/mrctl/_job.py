@@ -47,12 +47,17 @@ def _item(annotation: Any, what: str) -> Any:
     raise TypeError(f"{what}: annotate it, as Iterator[...]; it is {annotation!r}")
 
 
+def _without_keys(each: Callable[..., Iterable[Any]]) -> Callable[..., Iterable[Any]]:
+    return lambda record: (((), row) for row in each(record))
+
+
 class Job:
     """A map, what folds its values, and a reduce.
 
     map(record: str | bytes) yields (key, value); map_batch(batch) gets a pyarrow.RecordBatch with the one column "record" and
     yields (keys, values), two arrays, and needs types=(K, V). combine is "sum", "min", "max" or an associative and
     commutative function of two values. reduce(key, values) yields rows; without one each key with its folded value is a row.
+    each(record), instead of all of these, yields the rows of the result in the order of the input: nothing is grouped.
     """
 
     def __init__(
@@ -63,11 +68,20 @@ class Job:
         map_batch: Callable[[pa.RecordBatch], Iterable[Any]] | None = None,
         reduce: Callable[..., Iterable[Any]] | None = None,
         combine: str | Callable[[Any, Any], Any] | None = None,
+        each: Callable[..., Iterable[Any]] | None = None,
         types: tuple[Any, Any] | None = None,
         record: Any = None,
     ):
-        if (map is None) == (map_batch is None):
-            raise TypeError(f"job {name}: it needs either map or map_batch")
+        if [map, map_batch, each].count(None) != 2:
+            raise TypeError(f"job {name}: it needs one of map, map_batch and each")
+        self._only_maps = each is not None
+        if each is not None:
+            if reduce is not None or combine is not None or types is not None:
+                raise TypeError(f"job {name}: each groups nothing, so reduce, combine and types do not go with it")
+            hints = typing.get_type_hints(each)
+            types = (tuple[()], _item(hints.pop("return", None), f"job {name}: what each returns"))
+            record = record or next(iter(hints.values()), None)
+            map = _without_keys(each)
         self.name, self._map, self._map_batch, self._reduce = name, map, map_batch, reduce
         if map is not None:
             hints = typing.get_type_hints(map)
@@ -129,6 +143,7 @@ class Job:
             fold=self._fold_kind,  # type: ignore[arg-type]
             has_map=True,
             has_reduce=self._reduces,
+            map_only=self._only_maps,
         )
         return about
 

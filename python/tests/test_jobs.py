@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 from mrctl import Job
@@ -25,9 +26,9 @@ def mrctl(*args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     return done
 
 
-@pytest.mark.parametrize("job", ["examples/wordcount.py", "tests/jobs/rich.py", "tests/jobs/columns.py"])
+@pytest.mark.parametrize("job", ["examples/wordcount.py", "tests/jobs/rich.py", "tests/jobs/columns.py", "tests/jobs/lines.py"])
 def test_keeps_the_rules(job: str, tmp_path: pathlib.Path) -> None:
-    failing = ["--failing", "BOOM"] if "rich" in job else []
+    failing = ["--failing", "BOOM"] if "rich" in job or "lines" in job else []
     out = mrctl("plugin", "check", "--json", *failing, packed(job, tmp_path)).stdout
     states = {r["check"]: r["state"] for r in map(json.loads, out.splitlines())}
     assert states["map, at once"] == "pass" and states["end"] == "pass"
@@ -65,6 +66,13 @@ def test_rich(tmp_path: pathlib.Path) -> None:
     assert out.splitlines() == [f"{a}\t{n}\t{k}\t{n / 2:g}" for (a, n), k in sorted(want.items())]
 
 
+def test_only_maps(tmp_path: pathlib.Path) -> None:
+    text, out = tmp_path / "in.txt", tmp_path / "out"
+    text.write_text("to be\nbad\n\nor not\na\n")
+    mrctl("run", "-q", packed("tests/jobs/lines.py", tmp_path), str(text), "-o", str(out), "--output-format", "csv")
+    assert mrctl("cat", str(out)).stdout.splitlines() == ["upper,length", "TO BE,5", "OR NOT,6", "A,1"]
+
+
 def test_failure_names_the_record(tmp_path: pathlib.Path) -> None:
     text = tmp_path / "in.txt"
     text.write_text("fine\nBOOM\n")
@@ -81,12 +89,18 @@ def test_wrong_jobs() -> None:
     def untyped(line):  # type: ignore[no-untyped-def]
         yield line, 1
 
+    def lines(line: str) -> Iterator[str]:
+        yield line
+
     for wrong in (
         dict(),
         dict(map=untyped),
         dict(map=untyped, types=(str, str), combine="sum"),
         dict(map=untyped, types=(str, list), combine="sum"),
         dict(map=untyped, types=(str, int), reduce=untyped),
+        dict(each=untyped),
+        dict(each=lines, map=lines),
+        dict(each=lines, combine="sum"),
     ):
         with pytest.raises(TypeError):
             Job("wrong", **wrong)  # type: ignore[arg-type]
