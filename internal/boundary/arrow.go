@@ -3,6 +3,7 @@ package boundary
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/flatbuf"
 )
 
 // batchMessage is an Arrow IPC record batch message, at the start of mem if it fits, else in memory of its own.
@@ -57,6 +59,9 @@ func (b *batchReader) read(msg []byte, n uint32) (rec arrow.RecordBatch, err err
 			rec, err = nil, errs.New(errs.Corrupt, "a record batch that cannot be read: %v", r)
 		}
 	}()
+	if err := b.fits(msg); err != nil {
+		return nil, errs.E(errs.Corrupt, "record batch", "", err)
+	}
 	b.queue.next = msg
 	if !b.r.Next() {
 		err := b.r.Err()
@@ -76,6 +81,46 @@ func (b *batchReader) read(msg []byte, n uint32) (rec arrow.RecordBatch, err err
 		}
 	}
 	return rec, nil
+}
+
+// fits checks that a message brings as many columns, in as many buffers, as the schema has: package ipc takes those that it
+// expects and passes over the rest, so that other columns of the same widths would be taken for these.
+func (b *batchReader) fits(msg []byte) error {
+	const header, nodes, buffers = 2, 1, 2 // fields of Message and RecordBatch in Arrow's Message.fbs
+	const each = 16                        // bytes of a FieldNode and of a Buffer
+	m, err := (&messages{next: msg}).Message()
+	if err != nil {
+		return err
+	}
+	defer m.Release()
+	meta := flatbuf.Buffer(msg[8:])
+	batch := meta.Ref(meta.Root(), header)
+	if batch == 0 {
+		return errors.New("it has no header")
+	}
+	want := 0
+	for _, f := range b.r.Schema().Fields() {
+		if want += 2; !isFixed(f.Type) {
+			want++
+		}
+	}
+	_, columns, err := meta.Vector(meta.Ref(batch, nodes), each)
+	if err != nil {
+		return err
+	}
+	_, bufs, err := meta.Vector(meta.Ref(batch, buffers), each)
+	if err != nil {
+		return err
+	}
+	if fields := b.r.Schema().NumFields(); columns != fields || bufs != want {
+		return fmt.Errorf("%d columns in %d buffers, where the schema has %d in %d", columns, bufs, fields, want)
+	}
+	return nil
+}
+
+func isFixed(t arrow.DataType) bool {
+	_, ok := t.(arrow.FixedWidthDataType)
+	return ok
 }
 
 // checkArray holds an array from elsewhere to its own claims: after it, no access to a row can leave its buffers.

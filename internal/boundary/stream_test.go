@@ -550,3 +550,28 @@ func TestHostileRows(t *testing.T) {
 		t.Error("no damage was noticed")
 	}
 }
+
+// TestRowsOfOtherColumns: a batch of other columns is not taken for one of the schema, though its first buffers would do.
+func TestRowsOfOtherColumns(t *testing.T) {
+	numbers := arrow.NewSchema([]arrow.Field{{Name: "a", Type: arrow.PrimitiveTypes.Int64}, {Name: "b", Type: arrow.PrimitiveTypes.Int64}}, nil)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, numbers)
+	for i := range 2 {
+		b.Field(i).(*array.Int64Builder).AppendValues([]int64{0, 0}, nil)
+	}
+	msg, err := batchMessage(nil, b.NewRecordBatch())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, schema := range []*arrow.Schema{
+		arrow.NewSchema(numbers.Fields()[:1], nil),
+		arrow.NewSchema([]arrow.Field{{Name: "s", Type: arrow.BinaryTypes.String}}, nil),
+	} {
+		r, err := newBatchReader(schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec, err := r.read(aligned(msg), 2); !errs.Is(err, errs.Corrupt) {
+			t.Errorf("two numbers are taken for %v: %v, %v", schema, rec, err)
+		}
+	}
+}

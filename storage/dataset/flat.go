@@ -3,15 +3,17 @@ package dataset
 import (
 	"encoding/binary"
 	"errors"
+
+	"github.com/mrctl/mrctl/internal/flatbuf"
 )
 
-// flat is a FlatBuffers buffer (https://flatbuffers.dev/internals), in which the metadata of Arrow is written. Its methods
-// panic, as slices do, where something points outside of it; whoever calls them contains that.
+// flat is the metadata of an Arrow file. Its methods panic where something points outside of it; whoever calls them contains
+// that.
 //
 // The library makes room for as many fields as a buffer claims to have before it looks for one of them, which nothing can
 // contain. So what counts fields is looked at here first.
 type flat struct {
-	buf  []byte
+	flatbuf.Buffer
 	left int // tables that may still be visited
 }
 
@@ -29,33 +31,6 @@ const (
 
 var errFlat = errors.New("its schema claims more fields than there are")
 
-// root is the place of the outermost table.
-func (f *flat) root() int { return int(binary.LittleEndian.Uint32(f.buf)) }
-
-// ref is the place that a field of a table refers to; 0: it has none.
-func (f *flat) ref(table, field int) int {
-	le := binary.LittleEndian
-	offsets := f.buf[table-int(int32(le.Uint32(f.buf[table:]))):]
-	slot := 4 + 2*field
-	if int(le.Uint16(offsets)) <= slot || le.Uint16(offsets[slot:]) == 0 {
-		return 0
-	}
-	at := table + int(le.Uint16(offsets[slot:]))
-	return at + int(le.Uint32(f.buf[at:]))
-}
-
-// vector is where the elements of a vector, of so many bytes each, begin, and how many there are.
-func (f *flat) vector(at, each int) (from, n int, err error) {
-	if at == 0 {
-		return 0, 0, nil
-	}
-	n = int(binary.LittleEndian.Uint32(f.buf[at:]))
-	if n > len(f.buf[at+4:])/each {
-		return 0, 0, errFlat
-	}
-	return at + 4, n, nil
-}
-
 // checkSchema walks the fields of a schema, or of a field, whose numbers those two are.
 func (f *flat) checkSchema(table, children, meta, depth int) error {
 	if table == 0 {
@@ -64,34 +39,37 @@ func (f *flat) checkSchema(table, children, meta, depth int) error {
 	if f.left--; f.left < 0 || depth > mostNested {
 		return errFlat
 	}
-	if _, _, err := f.vector(f.ref(table, meta), 4); err != nil {
-		return err
+	if _, _, err := f.Vector(f.Ref(table, meta), 4); err != nil {
+		return errFlat
 	}
-	from, n, err := f.vector(f.ref(table, children), 4)
+	from, n, err := f.Vector(f.Ref(table, children), 4)
+	if err != nil {
+		return errFlat
+	}
 	for i := 0; i < n && err == nil; i++ {
 		at := from + 4*i
-		err = f.checkSchema(at+int(binary.LittleEndian.Uint32(f.buf[at:])), fieldChildren, fieldMeta, depth+1)
+		err = f.checkSchema(at+int(binary.LittleEndian.Uint32(f.Buffer[at:])), fieldChildren, fieldMeta, depth+1)
 	}
 	return err
 }
 
 // checkFooter looks at the schema of a footer and gives the bytes at which the record batches lie.
 func (f *flat) checkFooter() (batches []int64, err error) {
-	root := f.root()
-	if err := f.checkSchema(f.ref(root, footerSchema), schemaFields, schemaMeta, 0); err != nil {
+	root := f.Root()
+	if err := f.checkSchema(f.Ref(root, footerSchema), schemaFields, schemaMeta, 0); err != nil {
 		return nil, err
 	}
 	const block = 24 // bytes, of which the offset is the first 8
-	from, n, err := f.vector(f.ref(root, footerBatches), block)
+	from, n, err := f.Vector(f.Ref(root, footerBatches), block)
 	for i := range n {
-		batches = append(batches, int64(binary.LittleEndian.Uint64(f.buf[from+block*i:])))
+		batches = append(batches, int64(binary.LittleEndian.Uint64(f.Buffer[from+block*i:])))
 	}
 	return batches, err
 }
 
 // checkMessage looks at the schema in a stream's first message.
 func (f *flat) checkMessage() error {
-	return f.checkSchema(f.ref(f.root(), messageHeader), schemaFields, schemaMeta, 0)
+	return f.checkSchema(f.Ref(f.Root(), messageHeader), schemaFields, schemaMeta, 0)
 }
 
-func newFlat(buf []byte) *flat { return &flat{buf: buf, left: len(buf) / 4} }
+func newFlat(buf []byte) *flat { return &flat{Buffer: buf, left: len(buf) / 4} }
