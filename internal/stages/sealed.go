@@ -156,6 +156,9 @@ func (s *sealedBody) read(n int) error {
 	for try := 1; ; try++ {
 		s.buf = slices.Grow(s.buf[:0], n+sumSize)[:n+sumSize]
 		if _, err := io.ReadFull(s.body, s.buf); err != nil {
+			if errors.Is(err, io.EOF) { // there is more of the part
+				err = io.ErrUnexpectedEOF
+			}
 			return err
 		}
 		sum := s.buf[n:]

@@ -13,7 +13,6 @@ import (
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/errs"
-	"github.com/mrctl/mrctl/internal/ledger"
 	"github.com/mrctl/mrctl/internal/stages"
 	"github.com/mrctl/mrctl/jobs/spec"
 	"github.com/mrctl/mrctl/storage"
@@ -95,16 +94,31 @@ func (noOthers) Source(uri string) (storage.Source, string, error) {
 
 func TestSources(t *testing.T) {
 	store := mem.New()
-	put := func(key, text string) {
+	put := func(stage int, key, text string) {
 		t.Helper()
-		if _, err := store.PutIf(t.Context(), key, []byte(text), ""); err != nil {
+		out, err := stages.Output(store, spec.Job{Then: make([][]byte, 11)}, id, stage, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := out.Create(t.Context(), key, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			t.Fatal(err)
+		}
+		token, err := w.Stage(t.Context())
+		if err == nil {
+			_, err = out.Publish(t.Context(), token)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	put(ledger.StageFolder(id, 1)+"/part-0", "zero")
-	put(ledger.StageFolder(id, 1)+"/part-1", "one")
-	put(ledger.StageFolder(id, 10)+"/part-0", "of another stage")
-	put(ledger.StageFolder(id, 2)+"/part-0", "of the next")
+	put(1, "part-0", "zero")
+	put(1, "part-1", "one")
+	put(10, "part-0", "of another stage")
+	put(2, "part-0", "of the next")
 	all := stages.Sources(store, noOthers{})
 	src, prefix, err := all.Source("stage://" + id + "/1/")
 	if err != nil || prefix != "1/" {
