@@ -101,6 +101,10 @@ func (d *drudge) session() error {
 		select {
 		case <-d.changed:
 		case <-tick.C:
+			// A process that is frozen answers nobody, and its connections end; here only its way to the store is frozen.
+			if now, err := ledger.ReadLease(d.ctx, d.t.store.Store); err == nil && now.Addr != rec.Addr {
+				return nil
+			}
 			if err := stream.Send(&sessionv1.AttachRequest{Kind: &sessionv1.AttachRequest_Heartbeat{Heartbeat: &sessionv1.Heartbeat{}}}); err != nil {
 				return err
 			}
