@@ -46,7 +46,7 @@ type worker struct {
 
 // register is what a worker with some slots says of itself.
 func register(id string, slots int) *sessionv1.Register {
-	return &sessionv1.Register{Worker: id, ShuffleAddr: id + ":1", Slots: uint32(slots), Memory: 1 << 30, Protocol: 1, Host: "host", Version: "v"}
+	return &sessionv1.Register{Worker: id, ShuffleAddr: id + ":1", Slots: uint32(slots), Memory: 1 << 30, Protocol: sessionv1.Protocol, Host: "host", Version: "v"}
 }
 
 // open starts a session and does not wait for an answer.

@@ -94,6 +94,12 @@ func (s *Server) Attach(stream sessionv1.SessionService_AttachServer) error {
 	if reg == nil || reg.Worker == "" || reg.Slots == 0 {
 		return errs.ToStatus(errs.New(errs.Invalid, "the first message of a worker must register it, with a name and slots"))
 	}
+	if reg.Protocol != sessionv1.Protocol {
+		err := errs.New(errs.Invalid, "worker %s on %s is mrctl %s and speaks protocol %d, this coordinator speaks %d: bring both to one version",
+			reg.Worker, reg.Host, reg.Version, reg.Protocol, sessionv1.Protocol)
+		s.log.Warn("a worker was refused", zap.Error(err))
+		return errs.ToStatus(err)
+	}
 	if reg.Epoch > l.term.Epoch {
 		return errs.ToStatus(errs.New(errs.Fenced, "worker has obeyed epoch %d, this leader has %d", reg.Epoch, l.term.Epoch))
 	}

@@ -189,6 +189,8 @@ func TestRefusals(t *testing.T) {
 	s := c.lead()
 	later := register("later", 1)
 	later.Epoch = 99
+	other := register("other", 1)
+	other.Protocol++
 	for name, x := range map[string]struct {
 		reg  *sessionv1.Register
 		kind errs.Kind
@@ -197,6 +199,7 @@ func TestRefusals(t *testing.T) {
 		"no name":      {register("", 1), errs.Invalid},
 		"no register":  {nil, errs.Invalid},
 		"later leader": {later, errs.Fenced},
+		"other wire":   {other, errs.Invalid},
 	} {
 		w := c.open(s, x.reg)
 		if _, err := w.stream.Recv(); !errs.Is(errs.FromStatus(err), x.kind) {

@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	protocol     = 1
 	firstPause   = 10 * time.Millisecond // before looking for a leader again
 	longestPause = 2 * time.Second
+	refusedPause = 15 * time.Second // after a leader has taken this worker for none that it can work with
 	// For a while after a leader is lost another one is about to lead, and work waits for it.
 	eagerPause = 400 * time.Millisecond
 	eagerFor   = 30 * time.Second
@@ -49,7 +49,11 @@ func (a *Agent) sessions(ctx context.Context) {
 		if time.Since(began) > longestPause {
 			pause, lost = firstPause, time.Now() // it was a real session
 		}
-		a.log.Debug("no session with a leader", zap.String("addr", addr), zap.Error(err))
+		log := a.log.Debug
+		if errs.Is(err, errs.Invalid) { // a leader has refused this worker, and will as long as it leads
+			log, pause = a.log.Warn, refusedPause
+		}
+		log("no session with a leader", zap.String("addr", addr), zap.Error(err))
 		select {
 		case <-time.After(pause/2 + rand.N(pause)):
 		case <-ctx.Done():
@@ -131,7 +135,7 @@ func (a *Agent) register() *sessionv1.Register {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r := &sessionv1.Register{Worker: a.id, ShuffleAddr: a.cfg.Advertise, Slots: uint32(a.cfg.Slots), Memory: uint64(a.cfg.Memory),
-		Platform: runtime.GOOS + "/" + runtime.GOARCH, Labels: a.cfg.Labels, Protocol: protocol, Epoch: a.epoch,
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, Labels: a.cfg.Labels, Protocol: sessionv1.Protocol, Epoch: a.epoch,
 		Host: host, Pid: int64(os.Getpid()), Version: a.cfg.Version}
 	for _, at := range a.attempts {
 		r.Running = append(r.Running, at.id)

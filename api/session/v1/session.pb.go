@@ -254,8 +254,8 @@ type Register struct {
 	Memory        uint64                 `protobuf:"varint,4,opt,name=memory,proto3" json:"memory,omitempty"`    // bytes
 	Platform      string                 `protobuf:"bytes,5,opt,name=platform,proto3" json:"platform,omitempty"` // "linux/amd64"
 	Labels        map[string]string      `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Protocol      uint32                 `protobuf:"varint,7,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	Epoch         uint64                 `protobuf:"varint,8,opt,name=epoch,proto3" json:"epoch,omitempty"` // highest epoch it has obeyed; a leader with a lower one must not lead
+	Protocol      uint32                 `protobuf:"varint,7,opt,name=protocol,proto3" json:"protocol,omitempty"` // Protocol of this package; a leader refuses any but its own with Invalid
+	Epoch         uint64                 `protobuf:"varint,8,opt,name=epoch,proto3" json:"epoch,omitempty"`       // highest epoch it has obeyed; a leader with a lower one must not lead
 	Running       []*AttemptID           `protobuf:"bytes,9,rep,name=running,proto3" json:"running,omitempty"`
 	Held          []*Held                `protobuf:"bytes,10,rep,name=held,proto3" json:"held,omitempty"`
 	Host          string                 `protobuf:"bytes,11,opt,name=host,proto3" json:"host,omitempty"`
