@@ -28,7 +28,7 @@ func jobFlags() []cli.Flag {
 		&cli.BoolFlag{Name: flagSingle, Usage: "one part, in the order of its keys, made by one reduce task; run writes one file where -o names one (report.csv, words.tsv.gz, s3://b/all.parquet), whose format that says"},
 		&cli.BoolFlag{Name: "sorted", Usage: "order the result overall: all keys of part-00000 are before those of part-00001, and so on; the parts are about equal, but the rows of a key stay together"},
 		&cli.StringFlag{Name: "key-bytes", Usage: "sort by `OFF:LEN`, LEN bytes of each record from byte OFF on, such as 0:10 (with a plugin that is jobs.Identity)", DefaultText: "the whole record"},
-		&cli.StringFlag{Name: "decompress", Usage: "auto (by file name: .gz, .zst, .bz2, .lz4) or none", DefaultText: "auto"},
+		&cli.StringFlag{Name: "decompress", Usage: "auto (by file name: .gz, .zst, .bz2, .lz4, .xz) or none", DefaultText: "auto"},
 		&cli.IntFlag{Name: "partitions", Usage: "`N` parts of the result, and reduce tasks", DefaultText: "by the size of the input"},
 		&cli.StringFlag{Name: "split-size", Usage: "`BYTES` of input for a map task", DefaultText: "at most 512MiB, and enough for all slots"},
 		&cli.IntFlag{Name: "max-attempts", Usage: "give up when a task has failed `N` times", DefaultText: "4"},

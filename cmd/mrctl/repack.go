@@ -25,7 +25,7 @@ func (p *program) repackCommand() *cli.Command {
 		Name:      "repack",
 		Usage:     "compress text so that a job reads a large file in many tasks",
 		ArgsUsage: "INPUT... -o DIR|URI|FILE.zst",
-		Description: `Makes zstd of text that is compressed (.gz, .bz2, .lz4, .zst) or not, in frames of up to 8 MiB that end with lines, and a table
+		Description: `Makes zstd of text that is compressed (.gz, .bz2, .lz4, .xz, .zst) or not, in frames of up to 8 MiB that end with lines, and a table
 of them at the end. Any zstd program reads it; mrctl cuts it where frames begin. An INPUT is a file, a folder, a glob or an s3:// URI.
 Each file appears whole or not at all, under its name and folder below those of all inputs; none that is there is replaced.
 

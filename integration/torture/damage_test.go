@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pierrec/lz4/v4"
+	"github.com/ulikunitz/xz"
 
 	"github.com/mrctl/mrctl/integration/bucket"
 	"github.com/mrctl/mrctl/internal/bzblocks/bztest"
@@ -19,12 +20,13 @@ import (
 
 // That each byte may be another, and the last, is held where files are read (storage/dataset); here are whole jobs.
 var damageCases = []Case{
-	{Name: "a bzip2 or lz4 cut anywhere", Answer: "the job fails and names the file, in splits too", Run: cutOthers},
+	{Name: "a bzip2, lz4 or xz cut anywhere", Answer: "the job fails and names the file, in splits too", Run: cutOthers},
 	{Name: "a table cut anywhere", Answer: "the job fails and names the file", Run: cutOffTables},
 	{Name: "a zstd with a broken seek table", Answer: "refused by name when the job is planned, or read as if there were none; never fewer lines", Run: brokenSeekTable},
 	{Name: "wrong bits in every format", Answer: "with checksums: the job fails and names the file, or nothing is changed by it; without: another value, a bad record, or the same failure", Run: wrongBits},
 	{Name: "wrong bits in a bucket", Answer: "the same", Run: wrongBitsStored},
 	{Name: "a small bomb of zstd", Answer: "a line that does not end is set aside in bounded memory", Run: func(r *room) { otherBomb(r, "bomb.zst", zstdBomb(r, 64)) }},
+	{Name: "a small bomb of xz", Answer: "the same", Run: func(r *room) { otherBomb(r, "bomb.xz", xzBomb(r, 64)) }},
 	{Name: "a small bomb of bzip2", Answer: "the same, in one split and in many", Run: func(r *room) { otherBomb(r, "bomb.bz2", bzip2Bomb(64)) }},
 }
 
@@ -41,9 +43,26 @@ func lz4ed(r *room, text string) string {
 	return b.String()
 }
 
+// xzed packs text into blocks of size bytes of it.
+func xzed(r *room, text string, size int64) string {
+	r.Helper()
+	var b bytes.Buffer
+	w, err := xz.WriterConfig{BlockSize: size, DictCap: 1 << 16}.NewWriter(&b)
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		r.Fatal(err)
+	}
+	return b.String()
+}
+
 func cutOthers(r *room) {
 	text, want := numbered(300)
-	for name, whole := range map[string]string{"x.bz2": string(bztest.Compress([]byte(text), 500)), "x.lz4": lz4ed(r, text)} {
+	for name, whole := range map[string]string{"x.bz2": string(bztest.Compress([]byte(text), 500)), "x.lz4": lz4ed(r, text), "x.xz": xzed(r, text, 400)} {
 		for _, split := range []int{len(whole) / 5, 1 << 20} {
 			split := fmt.Sprint(split)
 			r.run("lines", r.file(name, whole), "--split-size", split).gives(want...)
@@ -130,13 +149,13 @@ func inFormats(r *room) map[string]string {
 	text, _ := numbered(40)
 	return map[string]string{
 		"x.txt": text, "x.gz": gzipped(r, strings.NewReader(text)), "x.zst": framed(r, text, 100), "x.bz2": string(bztest.Compress([]byte(text), 100)),
-		"x.lz4": lz4ed(r, text), "x.csv": asCSV(list), "x.jsonl": asJSON(r, list), "x.parquet": tableFile(r, "parquet", list, 9),
+		"x.lz4": lz4ed(r, text), "x.xz": xzed(r, text, 100), "x.csv": asCSV(list), "x.jsonl": asJSON(r, list), "x.parquet": tableFile(r, "parquet", list, 9),
 		"x.arrow": tableFile(r, "arrow", list, 9), "x.arrows": tableFile(r, "arrows", list, 9),
 	}
 }
 
 // sealedFormats have checksums over their text.
-var sealedFormats = []string{".gz", ".zst", ".bz2", ".lz4"}
+var sealedFormats = []string{".gz", ".zst", ".bz2", ".lz4", ".xz"}
 
 // flipped runs the job of a file's format on it with a bit changed at some places, as put stores it, and holds what comes of it
 // against the job on the file as it was.
@@ -215,6 +234,12 @@ func zstdBomb(r *room, n int) string {
 func bzip2Bomb(n int) string {
 	part := func(text string) string { return string(bztest.Compress([]byte(text), 10_000)) }
 	// Archives may follow each other, and there is one to begin with, so that this takes no time.
+	return part("before\n") + strings.Repeat(part(strings.Repeat("\x00", 1<<20)), n) + part("\nafter\n")
+}
+
+// xzBomb is the same of streams of a MiB each.
+func xzBomb(r *room, n int) string {
+	part := func(text string) string { return xzed(r, text, 1<<20) }
 	return part("before\n") + strings.Repeat(part(strings.Repeat("\x00", 1<<20)), n) + part("\nafter\n")
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mrctl/mrctl/internal/bzblocks"
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/xzblocks"
 	"github.com/mrctl/mrctl/internal/zframes"
 )
 
@@ -21,7 +22,7 @@ const (
 	codecZstd  = "zstd"
 	codecBzip2 = "bzip2"
 	codecLZ4   = "lz4"
-	codecXZ    = "xz" // known only to be refused
+	codecXZ    = "xz" // of a part of one also with the check of its blocks: "xz-crc64"
 )
 
 // archives are the compressions by the ends of names.
@@ -50,16 +51,14 @@ func unpacked(name string) string {
 	return name
 }
 
-var errXZ = errors.New("xz is not decompressed here: unpack it, or make it .zst or .gz (xz -dc FILE.xz | zstd > FILE.zst)")
-
 // cuttable reports that an archive of text may be cut where its own parts begin. A line there belongs to the piece in whose
 // text it begins, the first byte of the text left out: whether a line begins with that, only the part before can tell.
 func (f format) cuttable() bool {
 	return f.kind == lines || f.kind == jsonl || f.kind == csv && f.dialect.Lines
 }
 
-// Probe finds out where the large ones among objects that are compressed with zstd can be cut: it reads their seek tables.
-// Plan cuts them there.
+// Probe finds out where the large ones among objects that are compressed with zstd or xz can be cut: it reads their seek
+// tables and indices. Plan cuts them there.
 func Probe(ctx context.Context, src Sources, objects []Object, o PlanOptions) error {
 	f, err := parseFormat(o.Format)
 	if err != nil {
@@ -70,7 +69,8 @@ func Probe(ctx context.Context, src Sources, objects []Object, o PlanOptions) er
 	for i := range objects {
 		obj := &objects[i]
 		own, err := f.of(obj.URI)
-		if err != nil || !own.cuttable() || obj.Size <= o.SplitSize || codecOf(obj.URI, o.Decompress) != codecZstd {
+		codec := codecOf(obj.URI, o.Decompress)
+		if err != nil || !own.cuttable() || obj.Size <= o.SplitSize || codec != codecZstd && codec != codecXZ {
 			continue
 		}
 		g.Go(func() error {
@@ -78,17 +78,31 @@ func Probe(ctx context.Context, src Sources, objects []Object, o PlanOptions) er
 			if err != nil {
 				return err
 			}
-			obj.frames, err = zframes.Read(at, obj.Size)
-			switch {
-			case at.err != nil:
+			if err = obj.probe(at, codec); at.err != nil {
 				return at.err
-			case err != nil && !errors.Is(err, zframes.ErrNone):
-				return errs.E(errs.Corrupt, "input", obj.URI, err)
 			}
-			return nil
+			return err
 		})
 	}
 	return g.Wait()
+}
+
+// probe finds the frames, or blocks, of an archive.
+func (o *Object) probe(at io.ReaderAt, codec string) (err error) {
+	if codec == codecZstd {
+		o.frames, err = zframes.Read(at, o.Size)
+	} else {
+		var blocks []xzblocks.Block
+		if blocks, o.check, err = xzblocks.Find(at, o.Size); len(blocks) > 1 {
+			for _, b := range blocks {
+				o.frames = append(o.frames, zframes.Frame(b))
+			}
+		}
+	}
+	if err != nil && !errors.Is(err, zframes.ErrNone) && !errors.Is(err, xzblocks.ErrNone) {
+		return errs.E(errs.Corrupt, "input", o.URI, err)
+	}
+	return nil
 }
 
 // framePieces gives an object in pieces of whole frames, about equal ones of about size bytes.
@@ -116,9 +130,13 @@ func wholeWarning(obj Object, f format, codec string) string {
 		return fmt.Sprintf("input %s is compressed and its records are no lines, so it is not cut: one task reads all of its %d bytes", obj.URI, obj.Size)
 	case codec == codecZstd && f.cuttable():
 		return fmt.Sprintf("input %s is zstd without a table of its frames and cannot be cut: one task reads all of its %d bytes; mrctl repack gives it one", obj.URI, obj.Size)
-	case codec == codecZstd || codec == codecBzip2:
+	case f.kind == csv && !f.cuttable() && (codec == codecZstd || codec == codecBzip2 || codec == codecXZ):
 		return fmt.Sprintf("input %s is CSV, whose quoted fields may hold line breaks, and is not cut: one task reads all of its %d bytes; "+
 			"if no field holds one, --csv-lines has it cut", obj.URI, obj.Size)
+	}
+	if codec == codecXZ {
+		return fmt.Sprintf("input %s is xz of a single block, or of too many streams or of unlike ones, and cannot be cut: one task reads all of its %d bytes; mrctl repack makes of it "+
+			"zstd that can, and xz -T0 writes several blocks", obj.URI, obj.Size)
 	}
 	return fmt.Sprintf("input %s is %s, which can only be read from its beginning, and cannot be cut: one task reads all of its %d bytes; "+
 		"mrctl repack makes of it zstd that can", obj.URI, codec, obj.Size)
@@ -145,6 +163,14 @@ func (d *decoders) openPart(r *raw) (in io.Reader, rest func() (io.Reader, error
 	end := r.p.Off + r.p.Len
 	if r.p.Codec == codecBzip2 {
 		blocks := bzblocks.NewReader(r, r.p.Off, end)
+		return blocks, func() (io.Reader, error) { blocks.Rest(); return blocks, nil }, nil
+	}
+	if check, cut := strings.CutPrefix(r.p.Codec, codecXZ+"-"); cut {
+		kind, known := xzblocks.CheckOf(check)
+		if !known {
+			return nil, nil, errs.New(errs.Invalid, "codec %q is not known", r.p.Codec)
+		}
+		blocks := xzblocks.NewPart(r, r.p.Off, end, kind)
 		return blocks, func() (io.Reader, error) { blocks.Rest(); return blocks, nil }, nil
 	}
 	in, err = d.reset(r.p.Codec, stretch{r, end})

@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 
 	"github.com/mrctl/mrctl/internal/errs"
+	"github.com/mrctl/mrctl/internal/xzblocks"
 )
 
 // maxWindow is how far back a zstd frame may refer, in bytes: what the zstd program takes without being asked.
@@ -149,6 +151,7 @@ func (d *decoders) open(codec string, r *raw) (io.Reader, error) {
 	if codec == "" || r.p.Size == 0 {
 		return r, nil
 	}
+	codec, _, _ = strings.Cut(codec, "-")
 	return d.reset(codec, r)
 }
 
@@ -173,6 +176,8 @@ func (d *decoders) reset(codec string, r io.Reader) (io.Reader, error) {
 		}
 		d.lz4.Reset(d.buf)
 		return d.lz4, nil
+	case codecXZ:
+		return xzblocks.NewReader(d.buf), nil
 	case codecZstd:
 		if d.zstd == nil {
 			d.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),

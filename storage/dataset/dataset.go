@@ -8,8 +8,8 @@
 // JSON object on a line of its own ("jsonl"), or of these what the object's name says ("auto"). OpenRows reads rows. A line belongs to the split that holds
 // its first byte; "\n" ends it and a "\r" before that is dropped. Nothing else is ever changed: not NULs, not bytes
 // that are no UTF-8. Objects named *.gz, *.zst,
-// *.bz2 and *.lz4 are read decompressed unless that is turned off; zstd whose frames a table lists (see Probe) and bzip2 are
-// cut where frames or blocks begin, others are not.
+// *.bz2, *.lz4 and *.xz are read decompressed unless that is turned off; zstd whose frames a table lists, xz of several blocks
+// (see Probe) and bzip2 are cut where frames or blocks begin, others are not.
 //
 // A row may also be one of a table, a file of Parquet or Arrow ("parquet", "arrow"), which is cut where its groups of rows begin.
 package dataset
@@ -17,6 +17,7 @@ package dataset
 import (
 	"strings"
 
+	"github.com/mrctl/mrctl/internal/xzblocks"
 	"github.com/mrctl/mrctl/internal/zframes"
 	"github.com/mrctl/mrctl/storage"
 )
@@ -33,6 +34,7 @@ type Object struct {
 	Size    int64  // bytes
 	Version storage.Version
 	frames  []zframes.Frame // where it may be cut, if it is compressed: see Probe
+	check   xzblocks.Check  // of xz that may be
 }
 
 // Split is what one map task reads: pieces in order. A split without pieces is valid and has no records.
@@ -48,8 +50,8 @@ type Piece struct {
 	Size    int64           `json:"size"` // of the whole object, in bytes
 	Version storage.Version `json:"version"`
 	Off     int64           `json:"off,omitempty"`
-	Len     int64           `json:"len"`             // bytes; of an object compressed with gzip or lz4 always the whole Size
-	Codec   string          `json:"codec,omitempty"` // "", "gzip", "zstd", "bzip2" or "lz4"
+	Len     int64           `json:"len"`             // bytes; of an object compressed with gzip, lz4 or xz ("xz") always the whole Size
+	Codec   string          `json:"codec,omitempty"` // "", "gzip", "zstd", "bzip2", "lz4" or "xz"; of xz that is cut "xz-crc64" or another check
 	// Text is the place, in the text of an archive that is cut, of the piece's first byte. For bzip2 nobody knows it, and Off
 	// stands for it.
 	Text int64 `json:"text,omitempty"`

@@ -28,7 +28,7 @@ func sealed(t testing.TB, texts ...string) map[string]string {
 	all := strings.Join(texts, "")
 	return map[string]string{
 		"a.gz": gzipped(t, texts...), "b.zst": zstded(t, texts...), "c.zst": framed(t, texts...), "d.lz4": packed.String(),
-		"e.bz2": string(bztest.Compress([]byte(all), 20)) + string(bztest.Compress([]byte("and more\n"), 20)),
+		"f.xz": xzed(t, 15, texts...), "e.bz2": string(bztest.Compress([]byte(all), 20)) + string(bztest.Compress([]byte("and more\n"), 20)),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/mrctl/mrctl/internal/errs"
 )
@@ -25,7 +26,7 @@ const (
 )
 
 // Plan cuts objects into splits of about SplitSize bytes, in order: a large object into equal ranges, small ones packed
-// together (next fit). A compressed object stays whole, but for bzip2 and for zstd whose frames Probe has found. Empty
+// together (next fit). A compressed object stays whole, but for bzip2 and for zstd and xz whose frames Probe has found. Empty
 // objects have no records, but in the format "files", where an object is a record whatever its size.
 func Plan(objects iter.Seq2[Object, error], o PlanOptions) iter.Seq2[Split, error] {
 	return func(yield func(Split, error) bool) {
@@ -78,8 +79,6 @@ func cut(obj Object, f format, o PlanOptions) (n, unit int64, err error) {
 	codec := codecOf(obj.URI, o.Decompress)
 	whole := codec != "" && !(codec == codecBzip2 && f.cuttable())
 	switch {
-	case codec == codecXZ:
-		return 0, 0, errs.E(errs.Invalid, "input", obj.URI, errXZ)
 	case f.kind == files:
 		return 1, 1, nil
 	case f.kind >= parquetFile && whole:
@@ -116,6 +115,9 @@ func pieces(obj Object, n, unit int64, o PlanOptions) iter.Seq[Piece] {
 			return
 		}
 		if len(obj.frames) > 0 {
+			if p.Codec == codecXZ {
+				p.Codec += "-" + obj.check.String()
+			}
 			framePieces(obj, p, o.SplitSize, yield)
 			return
 		}
@@ -138,7 +140,9 @@ func pieces(obj Object, n, unit int64, o PlanOptions) iter.Seq[Piece] {
 func ceilDiv(a, b int64) int64 { return (a-1)/b + 1 }
 
 // whole says that a piece is all of its object: what its compression calls for.
-func (p Piece) whole() bool { return p.Codec != "" && p.Codec != codecZstd && p.Codec != codecBzip2 }
+func (p Piece) whole() bool {
+	return p.Codec != "" && p.Codec != codecZstd && p.Codec != codecBzip2 && !strings.HasPrefix(p.Codec, codecXZ+"-")
+}
 
 // Check says what is wrong with a split that came from elsewhere, as an errs.Corrupt: readers rely on it.
 func (s Split) Check() error {

@@ -13,9 +13,6 @@ import (
 // read as they are stored.
 func OpenText(ctx context.Context, src Sources, o Object, read func(n int)) (io.ReadCloser, error) {
 	codec := codecOf(o.URI, "")
-	if codec == codecXZ {
-		return nil, errs.E(errs.Invalid, "input", o.URI, errXZ)
-	}
 	at, err := newObjectAt(ctx, src, Piece{URI: o.URI, Size: o.Size, Version: o.Version, Len: o.Size, Codec: codec})
 	if err != nil {
 		return nil, err
@@ -76,9 +73,6 @@ func (t *text) Close() error {
 func Packed(uri string) (string, error) {
 	if (format{kind: byName}).columnar(uri) {
 		return "", errs.E(errs.Invalid, "input", uri, errors.New("a file of Parquet or Arrow is compressed in itself and cut as it is"))
-	}
-	if codecOf(uri, "") == codecXZ {
-		return "", errs.E(errs.Invalid, "input", uri, errXZ)
 	}
 	return unpacked(uri) + ".zst", nil
 }

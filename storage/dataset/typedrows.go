@@ -296,9 +296,6 @@ func CheckColumns(ctx context.Context, src Sources, objects []Object, name, deco
 	for _, o := range objects {
 		f, err := form.of(o.URI)
 		p := Piece{URI: o.URI, Size: o.Size, Version: o.Version, Codec: codecOf(o.URI, decompress)}
-		if err == nil && p.Codec == codecXZ {
-			err = errXZ
-		}
 		if err == nil && f.kind >= parquetFile && o.Size > 0 && heads < mostHeads {
 			heads++
 			err = checkColumns(ctx, src, p, f, cols)
