@@ -27,6 +27,10 @@ type follower interface {
 // follows are the places of these inputs.
 func (p *program[In, K, V, Out]) follows() []int { return p.after }
 
+// Programs compiles the stages of a job as Main does, and finds for each the earlier ones whose rows it reads. It is for packages
+// that run jobs. The error says what to change.
+func Programs(stages ...Stage) ([]boundary.Program, error) { return programsOf(stages) }
+
 // programsOf compiles the stages and finds for each the earlier ones whose rows it reads.
 func programsOf(stages []Stage) (programs []boundary.Program, err error) {
 	if len(stages) == 0 {
@@ -50,6 +54,9 @@ func programsOf(stages []Stage) (programs []boundary.Program, err error) {
 				if at < 0 {
 					return nil, fmt.Errorf("stage %s reads the rows of %s, which does not stand before it in jobs.Main", about.Name, in.Name)
 				}
+				if err := fits(programs[at].Describe(), in); err != nil {
+					return nil, fmt.Errorf("stage %s cannot read the rows of %s: %w", about.Name, in.Name, err)
+				}
 				in.After, read[in.Name] = uint32(at+1), true
 			}
 		}
@@ -61,6 +68,14 @@ func programsOf(stages []Stage) (programs []boundary.Program, err error) {
 		}
 	}
 	return programs, nil
+}
+
+// fits says what is wrong with the rows of a stage as records of an input.
+func fits(from *pluginv1.Stage, to *pluginv1.Input) error {
+	if _, err := heapOf(from, to); err != nil {
+		return fmt.Errorf("%w (the fields of a struct within its Out are columns of their own: give that stage an Out of your own, a struct with these fields)", err)
+	}
+	return nil
 }
 
 // described are the descriptions of programs.

@@ -19,6 +19,10 @@ func TestStages(t *testing.T) {
 		return j
 	}
 	a, b := named("a"), named("b")
+	type total struct{ N, Sum int64 }
+	within := Job[string, string, total, Pair[string, total]]{
+		Name: "within", Map: func(_ context.Context, line string, emit func(string, total)) error { return nil }, Combine: Fold(func(a, b total) total { return total{a.N + b.N, a.Sum + b.Sum} }),
+	}
 	for _, c := range []struct {
 		what string
 		list []Stage
@@ -32,6 +36,10 @@ func TestStages(t *testing.T) {
 		{"nobody reads", []Stage{a, after("b", a), after("c", a)}, "no stage reads the rows of b"},
 		{"not there", []Stage{a, after("c", a, b)}, "stage c reads the rows of b, which does not stand before it"},
 		{"comes later", []Stage{after("c", a), a}, "stage c reads the rows of a, which does not stand before it"},
+		{"a struct within", []Stage{within, Job[any, string, int64, Pair[string, int64]]{
+			Name: "b", Combine: Sum[int64](),
+			Inputs: []Input[string, int64]{After(within, func(_ context.Context, r Pair[string, total], emit func(string, int64)) error { return nil })},
+		}}, "stage b cannot read the rows of within: it has no column value; it has key, n, sum (the fields of a struct within its Out are"},
 		{"its own", []Stage{a, after("b", a, b)}, "stage b reads the rows of b, which does not stand before it"},
 	} {
 		programs, err := programsOf(c.list)
