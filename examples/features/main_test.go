@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/mrctl/mrctl/jobs"
@@ -22,5 +23,16 @@ func TestScaled(t *testing.T) {
 		if got := scaled(c.x, c.low, c.high); got != c.want {
 			t.Errorf("%v in %v to %v is %v, want %v", c.x, c.low, c.high, got, c.want)
 		}
+	}
+}
+
+// TestBothStages: the ranges and what is made of them, over all records.
+func TestBothStages(t *testing.T) {
+	people := jobstest.Records("people", []Person{{1, 30, 1000, "Rome"}, {2, 70, 0, "Oslo"}, {3, 20, 500, "Rome"}})
+	jobstest.LawsOf(t, []jobs.Stage{ranges, features}, people, jobstest.Generated(0)) // no NaN
+	got := jobstest.OutputsOf(t, []jobs.Stage{ranges, features}, people)[""]
+	want := []string{"1\ttrue\t0.2\t1\t820", "2\ttrue\t1\t0\t10", "3\ttrue\t0\t0.5\t820"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

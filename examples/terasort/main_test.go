@@ -7,7 +7,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mrctl/mrctl/jobs/jobstest"
 )
+
+// TestLaws: the records are a result of their own, whatever happens on the way.
+func TestLaws(t *testing.T) {
+	var data bytes.Buffer
+	if err := gen("20", &data); err != nil {
+		t.Fatal(err)
+	}
+	jobstest.Laws(t, job, slices.Collect(slices.Chunk(data.Bytes(), recordSize)))
+}
 
 func TestValidate(t *testing.T) {
 	dir := t.TempDir()

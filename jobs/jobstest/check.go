@@ -120,7 +120,7 @@ func combineBreach[V any](ctx context.Context, c jobs.Combiner[V], p boundary.Pr
 	if err != nil {
 		return "", "", err
 	}
-	parts, _, _, err := mapAll(ctx, local{p.(interface{ WithoutCombining() boundary.Program }).WithoutCombining()}, records,
+	parts, _, _, err := mapAll(ctx, local{p.(interface{ WithoutCombining() boundary.Program }).WithoutCombining()}, [][][]byte{records},
 		setting{splits: 1, partitions: 1})
 	if err != nil {
 		return "", "", err

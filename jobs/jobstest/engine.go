@@ -71,8 +71,8 @@ type result struct {
 // runner runs attempts of a program: in this process, or over gRPC.
 type runner interface {
 	mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.Records) (mapped, error)
-	// reduceTask gives the rows of the result and of named outputs.
-	reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) ([]row, error)
+	// reduceTask gives the rows of named outputs, and of the result, which it hands to out as well.
+	reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group, out func(arrow.RecordBatch) error) ([]row, error)
 }
 
 // mapped is what a map attempt gave.
@@ -84,6 +84,14 @@ type mapped struct {
 
 // run runs the whole job once.
 func run(ctx context.Context, p boundary.Program, records [][]byte, s setting) (result, error) {
+	if c, ok := p.(*chain); ok {
+		return c.run(ctx, records, s)
+	}
+	return runStage(ctx, p, [][][]byte{records}, s, func(arrow.RecordBatch) error { return nil })
+}
+
+// runStage runs a stage over the records of each of its inputs. Its rows are handed to out as well, by one call at a time.
+func runStage(ctx context.Context, p boundary.Program, inputs [][][]byte, s setting, out func(arrow.RecordBatch) error) (result, error) {
 	if plain, ok := p.(interface{ WithoutCombining() boundary.Program }); ok && !s.combine {
 		p = plain.WithoutCombining()
 	}
@@ -100,37 +108,48 @@ func run(ctx context.Context, p boundary.Program, records [][]byte, s setting) (
 	if p.Describe().GetMapOnly() {
 		s.partitions = 1
 	}
-	parts, named, bad, err := mapAll(ctx, r, records, s)
+	parts, named, bad, err := mapAll(ctx, r, inputs, s)
 	if err != nil {
 		return result{}, err
 	}
-	out := result{bad: bad}
-	if out.schema, err = codec.UnmarshalSchema(p.Describe().GetOutputSchema()); err != nil {
+	res := result{bad: bad}
+	if res.schema, err = codec.UnmarshalSchema(p.Describe().GetOutputSchema()); err != nil {
 		return result{}, err
 	}
 	if p.Describe().GetMapOnly() {
-		out.rows, err = asRows(p.Describe(), out.schema, parts[0])
+		rec, err := asBatch(p.Describe(), res.schema, parts[0])
+		if err == nil {
+			err = out(rec)
+		}
+		if err != nil {
+			return result{}, err
+		}
 		slices.SortStableFunc(named, func(a, b row) int { return strings.Compare(a.output, b.output) }) // each is in order by itself
-		out.rows = append(out.rows, named...)
-		return out, err
+		res.rows = append(rowsOf(rec), named...)
+		return res, nil
 	}
 	done := make([][]row, len(parts))
+	var one sync.Mutex
 	err = s.each(len(parts), func(i int) error {
 		groups := grouped(parts[i], s.order, s.batch)
 		if s.retry {
-			_, _ = r.reduceTask(ctx, reduceStart(s), groups) // thrown away
+			_, _ = r.reduceTask(ctx, reduceStart(s), groups, func(arrow.RecordBatch) error { return nil }) // thrown away
 		}
 		var err error
-		done[i], err = r.reduceTask(ctx, reduceStart(s), groups)
+		done[i], err = r.reduceTask(ctx, reduceStart(s), groups, func(rec arrow.RecordBatch) error {
+			one.Lock()
+			defer one.Unlock()
+			return out(rec)
+		})
 		return err
 	})
-	out.rows = slices.Concat(done...)
-	slices.SortFunc(out.rows, row.compare)
-	return out, err
+	res.rows = slices.Concat(done...)
+	slices.SortFunc(res.rows, row.compare)
+	return res, err
 }
 
-// asRows makes rows of the values that a job without keys emits, in the order in which they came, as a worker does.
-func asRows(stage *pluginv1.Stage, schema *arrow.Schema, pairs []pair) ([]row, error) {
+// asBatch makes a batch of the values that a job without keys emits, in the order in which they came, as a worker does.
+func asBatch(stage *pluginv1.Stage, schema *arrow.Schema, pairs []pair) (arrow.RecordBatch, error) {
 	vals, err := codec.UnmarshalSchema(stage.GetValueSchema())
 	if err != nil {
 		return nil, err
@@ -146,7 +165,7 @@ func asRows(stage *pluginv1.Stage, schema *arrow.Schema, pairs []pair) ([]row, e
 		}
 	}
 	n := b.Len()
-	return rowsOf(array.NewRecordBatch(schema, b.Take(nil), int64(n))), nil
+	return array.NewRecordBatch(schema, b.Take(nil), int64(n)), nil
 }
 
 func reduceStart(s setting) *pluginv1.ReduceStart {
@@ -156,14 +175,16 @@ func reduceStart(s setting) *pluginv1.ReduceStart {
 // pair is an emitted pair on its way from map to reduce.
 type pair struct{ key, val []byte }
 
-// mapAll runs the map attempts and gives their pairs by partition, and their rows of named outputs.
-func mapAll(ctx context.Context, r runner, records [][]byte, s setting) (parts [][]pair, named []row, bad uint64, err error) {
+// mapAll runs the map attempts, one for each split of each input, and gives their pairs by partition, and their rows of named outputs.
+func mapAll(ctx context.Context, r runner, inputs [][][]byte, s setting) (parts [][]pair, named []row, bad uint64, err error) {
 	parts = make([][]pair, s.partitions)
-	maps := make([]mapped, s.splits)
-	err = s.each(s.splits, func(i int) error {
-		split := records[i*len(records)/s.splits : (i+1)*len(records)/s.splits]
+	maps := make([]mapped, s.splits*len(inputs))
+	err = s.each(len(maps), func(i int) error {
+		records, n := inputs[i/s.splits], i%s.splits
+		split := records[n*len(records)/s.splits : (n+1)*len(records)/s.splits]
 		start := &pluginv1.MapStart{
 			Id: &pluginv1.TaskID{Job: "laws", Task: uint32(i)}, Partitions: uint32(s.partitions), Memory: s.memory, BadSamples: 1,
+			Input: uint32(i / s.splits),
 		}
 		if s.retry {
 			_, _ = r.mapTask(ctx, start, batches(split[:len(split)/2], s.batch)) // thrown away
@@ -267,7 +288,7 @@ func (l local) mapTask(ctx context.Context, start *pluginv1.MapStart, in []rows.
 	return m, err
 }
 
-func (l local) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) (out []row, err error) {
+func (l local) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group, put func(arrow.RecordBatch) error) (out []row, err error) {
 	_, err = l.p.Reduce(ctx, start, boundary.LocalReduce{
 		Next: func() (*boundary.Group, error) {
 			if len(in) == 0 {
@@ -277,7 +298,7 @@ func (l local) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in [
 			in = in[1:]
 			return g, nil
 		},
-		Out:   func(rec arrow.RecordBatch) error { out = append(out, rowsOf(rec)...); return nil },
+		Out:   func(rec arrow.RecordBatch) error { out = append(out, rowsOf(rec)...); return put(rec) },
 		Named: into(&out, l.p.Describe()),
 	})
 	return out, err

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
@@ -123,7 +124,7 @@ func clone(b *boundary.Pairs) *boundary.Pairs {
 	return &own
 }
 
-func (r *remote) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group) (out []row, err error) {
+func (r *remote) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in []*boundary.Group, put func(arrow.RecordBatch) error) (out []row, err error) {
 	s, err := boundary.NewReduce(ctx, r.client, r.shared, r.stage, start, nil)
 	if err != nil {
 		return nil, err
@@ -152,5 +153,8 @@ func (r *remote) reduceTask(ctx context.Context, start *pluginv1.ReduceStart, in
 			return nil, err
 		}
 		out = append(out, rowsOf(rec)...)
+		if err := put(rec); err != nil {
+			return nil, err
+		}
 	}
 }

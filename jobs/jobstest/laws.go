@@ -28,6 +28,7 @@ type options struct {
 	generated int
 	kind      *kind
 	sides     []*pluginv1.Side
+	inputs    []input // of LawsOf
 }
 
 // Tolerance takes floats that differ by no more than rel, relative to the greater, for equal. Sums of floats depend on
@@ -63,7 +64,7 @@ type law struct {
 // The rows of a job that only maps (jobs.None) have to come in the order of the records too, and the laws that are about keys
 // are left out for it. Rows of named outputs are held to the laws as those of the result are.
 //
-// A job with several inputs is tried one input at a time, as a job with that function as its Map.
+// A job with several inputs, and one of several stages, is tried by LawsOf.
 func Laws[In, K, V, Out any](t *testing.T, job jobs.Job[In, K, V, Out], records []In, opts ...Option) {
 	t.Helper()
 	program, o := prepared(t, job, opts)
@@ -76,24 +77,31 @@ func Laws[In, K, V, Out any](t *testing.T, job jobs.Job[In, K, V, Out], records 
 		t.Fatal(v)
 	}
 	raw := slices.Concat(given, made)
-	subtest := func(name string, check func(ctx context.Context) *violation) {
-		t.Helper()
-		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
-			t.Helper() // so that the line reported is the caller's
-			if v := check(t.Context()); v != nil {
-				t.Error(v)
-			}
-		})
-	}
 	if job.Combine.IsSet() {
-		subtest("Combine", func(ctx context.Context) *violation { return combineLaws(ctx, job.Combine, program, raw, o) })
+		subtest(t, "Combine", func(ctx context.Context) *violation { return combineLaws(ctx, job.Combine, program, raw, o) })
 	}
+	try(t, program, raw, o)
+}
+
+// try holds a program to the laws, over records that it bears.
+func try(t *testing.T, program boundary.Program, raw [][]byte, o options) {
+	t.Helper()
 	for _, l := range laws(len(raw), o.seed) {
 		if l.keys && program.Describe().GetMapOnly() {
 			continue
 		}
-		subtest(l.name, func(ctx context.Context) *violation { return l.check(ctx, program, raw, o) })
+		subtest(t, l.name, func(ctx context.Context) *violation { return l.check(ctx, program, raw, o) })
 	}
+}
+
+func subtest(t *testing.T, name string, check func(ctx context.Context) *violation) {
+	t.Helper()
+	t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+		t.Helper() // so that the line reported is the caller's
+		if v := check(t.Context()); v != nil {
+			t.Error(v)
+		}
+	})
 }
 
 // prepared compiles a job for its attempts, with what the options say.
@@ -104,21 +112,21 @@ func prepared[In, K, V, Out any](t *testing.T, job jobs.Job[In, K, V, Out], opts
 		t.Fatal(err)
 	}
 	if len(program.Describe().GetInputs()) > 0 {
-		t.Fatal("jobstest takes records of one input: give it the job with one of its functions as Map, for each in turn")
+		t.Fatal("the job has inputs with names: try it with jobstest.LawsOf, which takes records of each")
 	}
+	o := optionsOf(opts)
+	if o.kind, err = kindOf[In](); err != nil {
+		t.Fatal(err)
+	}
+	return withSides(t, program, o), o
+}
+
+func optionsOf(opts []Option) options {
 	o := options{seed: 1, generated: 40}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	if o.kind, err = kindOf[In](); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range program.Describe().GetSides() {
-		if !slices.ContainsFunc(o.sides, func(s *pluginv1.Side) bool { return s.GetName() == name }) {
-			t.Fatalf("the job needs the side file %s: say where it is with jobstest.Side(%q, path)", name, name)
-		}
-	}
-	return &sided{program, o.sides}, o
+	return o
 }
 
 func encoded[In any](records []In, k *kind) [][]byte {

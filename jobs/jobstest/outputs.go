@@ -3,6 +3,7 @@ package jobstest
 import (
 	"testing"
 
+	"github.com/mrctl/mrctl/internal/boundary"
 	"github.com/mrctl/mrctl/jobs"
 )
 
@@ -19,7 +20,20 @@ import (
 func Outputs[In, K, V, Out any](t *testing.T, job jobs.Job[In, K, V, Out], records []In, opts ...Option) map[string][]string {
 	t.Helper()
 	program, o := prepared(t, job, opts)
-	res, err := run(t.Context(), program, encoded(records, o.kind), setting{})
+	return outputs(t, program, encoded(records, o.kind))
+}
+
+// OutputsOf is Outputs of a job of several inputs, or stages, over the Records of the options. Rows between stages come in no order
+// that a job could rely on.
+func OutputsOf(t *testing.T, stages []jobs.Stage, opts ...Option) map[string][]string {
+	t.Helper()
+	c, given, _ := chained(t, stages, opts)
+	return outputs(t, c, given)
+}
+
+func outputs(t *testing.T, program boundary.Program, records [][]byte) map[string][]string {
+	t.Helper()
+	res, err := run(t.Context(), program, records, setting{})
 	if err != nil {
 		t.Fatalf("the job fails on these records: %v", err)
 	}

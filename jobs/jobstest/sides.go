@@ -2,12 +2,25 @@ package jobstest
 
 import (
 	"context"
+	"slices"
+	"testing"
 
 	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/mrctl/mrctl/api/plugin/v1"
 	"github.com/mrctl/mrctl/internal/boundary"
 )
+
+// withSides is a program that is given the side files of the options, which must have all that it needs.
+func withSides(t *testing.T, p boundary.Program, o options) boundary.Program {
+	t.Helper()
+	for _, name := range p.Describe().GetSides() {
+		if !slices.ContainsFunc(o.sides, func(s *pluginv1.Side) bool { return s.GetName() == name }) {
+			t.Fatalf("the job needs the side file %s: say where it is with jobstest.Side(%q, path)", name, name)
+		}
+	}
+	return &sided{p, o.sides}
+}
 
 // sided is a program that is given side files in each attempt.
 type sided struct {
