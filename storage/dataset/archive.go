@@ -58,7 +58,7 @@ func (f format) cuttable() bool {
 }
 
 // Probe finds out where the large ones among objects that are compressed with zstd or xz can be cut: it reads their seek
-// tables and indices. Plan cuts them there.
+// tables and indices, and where zstd has no table it looks for frames. Plan cuts them there.
 func Probe(ctx context.Context, src Sources, objects []Object, o PlanOptions) error {
 	f, err := parseFormat(o.Format)
 	if err != nil {
@@ -78,7 +78,7 @@ func Probe(ctx context.Context, src Sources, objects []Object, o PlanOptions) er
 			if err != nil {
 				return err
 			}
-			if err = obj.probe(at, codec); at.err != nil {
+			if err = obj.probe(at, codec, o.SplitSize); at.err != nil {
 				return at.err
 			}
 			return err
@@ -87,10 +87,12 @@ func Probe(ctx context.Context, src Sources, objects []Object, o PlanOptions) er
 	return g.Wait()
 }
 
-// probe finds the frames, or blocks, of an archive.
-func (o *Object) probe(at io.ReaderAt, codec string) (err error) {
+// probe finds the frames, or blocks, of an archive, at least those by which it is cut into pieces of about size bytes.
+func (o *Object) probe(at io.ReaderAt, codec string, size int64) (err error) {
 	if codec == codecZstd {
-		o.frames, err = zframes.Read(at, o.Size)
+		if o.frames, err = zframes.Read(at, o.Size); errors.Is(err, zframes.ErrNone) {
+			o.frames, err = zframes.Find(at, o.Size, wishes(o.Size, size))
+		}
 	} else {
 		var blocks []xzblocks.Block
 		if blocks, o.check, err = xzblocks.Find(at, o.Size); len(blocks) > 1 {
@@ -105,21 +107,32 @@ func (o *Object) probe(at io.ReaderAt, codec string) (err error) {
 	return nil
 }
 
+// wishes are the places at which an object would be cut into equal pieces of about size bytes.
+func wishes(whole, size int64) []int64 {
+	n := ceilDiv(whole, size)
+	list := make([]int64, n-1)
+	for i := range list {
+		list[i] = whole / n * int64(i+1)
+	}
+	return list
+}
+
 // framePieces gives an object in pieces of whole frames, about equal ones of about size bytes.
 func framePieces(obj Object, p Piece, size int64, yield func(Piece) bool) {
-	n := ceilDiv(obj.Size, size)
-	for i := range n {
+	for _, want := range wishes(obj.Size, size) {
 		// A piece begins with the first frame at or after where it should.
-		want := obj.Size / n * (i + 1)
 		next := sort.Search(len(obj.frames), func(k int) bool { return obj.frames[k].Off >= want })
-		end, text := obj.Size, int64(0)
-		if next < len(obj.frames) && i < n-1 {
-			end, text = obj.frames[next].Off, obj.frames[next].Text
+		if next == len(obj.frames) {
+			break
 		}
-		if p.Len = end - p.Off; p.Len > 0 && !yield(p) {
+		f := obj.frames[next]
+		if p.Len = f.Off - p.Off; p.Len > 0 && !yield(p) {
 			return
 		}
-		p.Off, p.Text = end, text
+		p.Off, p.Text = f.Off, f.Text
+	}
+	if p.Len = obj.Size - p.Off; p.Len > 0 {
+		yield(p)
 	}
 }
 
@@ -129,7 +142,7 @@ func wholeWarning(obj Object, f format, codec string) string {
 	case !f.cuttable() && f.kind != csv:
 		return fmt.Sprintf("input %s is compressed and its records are no lines, so it is not cut: one task reads all of its %d bytes", obj.URI, obj.Size)
 	case codec == codecZstd && f.cuttable():
-		return fmt.Sprintf("input %s is zstd without a table of its frames and cannot be cut: one task reads all of its %d bytes; mrctl repack gives it one", obj.URI, obj.Size)
+		return fmt.Sprintf("input %s is zstd of one frame, or of very long ones, and cannot be cut: one task reads all of its %d bytes; mrctl repack makes several of it", obj.URI, obj.Size)
 	case f.kind == csv && !f.cuttable() && (codec == codecZstd || codec == codecBzip2 || codec == codecXZ):
 		return fmt.Sprintf("input %s is CSV, whose quoted fields may hold line breaks, and is not cut: one task reads all of its %d bytes; "+
 			"if no field holds one, --csv-lines has it cut", obj.URI, obj.Size)

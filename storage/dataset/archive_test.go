@@ -74,6 +74,57 @@ func TestZstdSplitAnywhere(t *testing.T) {
 	}
 }
 
+// TestZstdSplitWithoutTable: frames that no table lists are found, wherever they begin, and each line is read once and in order.
+func TestZstdSplitWithoutTable(t *testing.T) {
+	const text = "one\n\ntwo\r\nthree three three\n\n\nfour"
+	for a := range len(text) + 1 {
+		c := min(a+7, len(text))
+		b := newBucket(map[string]string{"x.zst": zstded(t, text[:a], text[a:c], text[c:], "")})
+		want := wantLines("mem://b/x.zst", text)
+		size := int64(len(b.objects["x.zst"]))
+		for _, split := range []int64{1, size / 2} {
+			n, got := cutLines(t, b, "x.zst", split)
+			same := slices.EqualFunc(got, want, func(g, w record) bool { return g.text == w.text })
+			if !same || n < 2 {
+				t.Fatalf("frames of %d and %d bytes, %d splits:\n%v\nwant\n%v", a, c-a, n, got, want)
+			}
+		}
+	}
+}
+
+// TestFramesWithinText: text that holds a frame as it is, where a raw block shows it, may be cut there. Then the task before it says
+// so: no line is lost without a word. Repacked, or in one task, it is read.
+func TestFramesWithinText(t *testing.T) {
+	inner := strings.Repeat(zstded(t, "zyxwvutsrqponm"), 20)
+	raw := rawFrame(inner + "\n")
+	b := newBucket(map[string]string{"x.zst": raw})
+	for _, size := range []int64{int64(len(raw)) / 2, 1 << 20} {
+		opt := PlanOptions{SplitSize: size}
+		objects := []Object{b.object(t, "x.zst")}
+		if err := Probe(t.Context(), b, objects, opt); err != nil {
+			t.Fatal(err)
+		}
+		plan := planAll(t, opt, objects...)
+		got, err := readAll(t, b, plan[0], Options{}, usual)
+		switch {
+		case len(plan) == 1 && (err != nil || len(got) != 1 || got[0].text != inner):
+			t.Errorf("in one task: %d lines, %v", len(got), err)
+		case len(plan) > 1 && (!errs.Is(err, errs.Corrupt) || !strings.Contains(err.Error(), "mrctl repack")):
+			t.Errorf("in %d: %v", len(plan), err)
+		}
+		if len(plan) > 1 != (size < 1<<20) {
+			t.Errorf("splits of %d bytes: %d", size, len(plan))
+		}
+	}
+}
+
+// rawFrame is a frame of zstd whose one block is the text as it is (RFC 8878, section 3.1.1), and an empty one after it.
+func rawFrame(text string) string {
+	n := len(text)
+	block := []byte{byte(n << 3), byte(n << 3 >> 8), byte(n << 3 >> 16)}
+	return "\x28\xb5\x2f\xfd\x00\x58" + string(block) + text + "\x01\x00\x00"
+}
+
 // xzed packs each text as a stream with blocks of size bytes of text.
 func xzed(t testing.TB, size int, texts ...string) string {
 	t.Helper()
@@ -173,7 +224,7 @@ func TestArchivesThatAreNotCut(t *testing.T) {
 	frames := framed(t, "1,2\n", "3,4\n")
 	b := newBucket(map[string]string{"x.lz4": packed.String() + packed.String(), "x.gz": "xxxx", "x.zst": "not a table", "x.csv.zst": frames, "x.xz": xzed(t, 99, "a\nb\n"), "x.csv.xz": xzed(t, 4, "1,2\n3,4\n"), "bad.zst": frames[4:]})
 	for _, x := range []struct{ key, format, want string }{
-		{"x.lz4", "lines", "mrctl repack"}, {"x.gz", "lines", "mrctl repack"}, {"x.zst", "lines", "mrctl repack gives it one"},
+		{"x.lz4", "lines", "mrctl repack"}, {"x.gz", "lines", "mrctl repack"}, {"x.zst", "lines", "mrctl repack makes several"},
 		{"x.csv.zst", "auto", "--csv-lines"}, {"x.csv.xz", "auto", "--csv-lines"}, {"x.xz", "lines", "xz -T0"}, {"x.gz", "records:2", "its records are no lines"},
 	} {
 		var warned []string

@@ -244,6 +244,10 @@ func (b *body) wrap(err error) error {
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the archive is cut off")
+		if p := b.piece; p.Codec == codecZstd && p.Off+p.Len < p.Size {
+			err = fmt.Errorf("no frame ends at byte %d, where one seems to begin: the archive is damaged, or that is text of it; "+
+				"mrctl repack makes one that is cut for sure", p.Off+p.Len)
+		}
 	}
 	return errs.E(errs.Corrupt, "decompress", b.piece.URI, fmt.Errorf("%s, at byte %d of its content: %w", b.piece.Codec, b.at, err))
 }

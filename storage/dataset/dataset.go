@@ -8,7 +8,7 @@
 // JSON object on a line of its own ("jsonl"), or of these what the object's name says ("auto"). OpenRows reads rows. A line belongs to the split that holds
 // its first byte; "\n" ends it and a "\r" before that is dropped. Nothing else is ever changed: not NULs, not bytes
 // that are no UTF-8. Objects named *.gz, *.zst,
-// *.bz2, *.lz4 and *.xz are read decompressed unless that is turned off; zstd whose frames a table lists, xz of several blocks
+// *.bz2, *.lz4 and *.xz are read decompressed unless that is turned off; zstd and xz of several frames and blocks
 // (see Probe) and bzip2 are cut where frames or blocks begin, others are not.
 //
 // A row may also be one of a table, a file of Parquet or Arrow ("parquet", "arrow"), which is cut where its groups of rows begin.
@@ -52,8 +52,8 @@ type Piece struct {
 	Off     int64           `json:"off,omitempty"`
 	Len     int64           `json:"len"`             // bytes; of an object compressed with gzip, lz4 or xz ("xz") always the whole Size
 	Codec   string          `json:"codec,omitempty"` // "", "gzip", "zstd", "bzip2", "lz4" or "xz"; of xz that is cut "xz-crc64" or another check
-	// Text is the place, in the text of an archive that is cut, of the piece's first byte. For bzip2 nobody knows it, and Off
-	// stands for it.
+	// Text is the place, in the text of an archive that is cut, of the piece's first byte. For bzip2, and zstd
+	// without a table of its frames, nobody knows it, and Off stands for it.
 	Text int64 `json:"text,omitempty"`
 }
 

@@ -26,7 +26,7 @@ const (
 )
 
 // Plan cuts objects into splits of about SplitSize bytes, in order: a large object into equal ranges, small ones packed
-// together (next fit). A compressed object stays whole, but for bzip2 and for zstd and xz whose frames Probe has found. Empty
+// together (next fit). A compressed object stays whole, but for bzip2 and for zstd and xz whose frames and blocks Probe has found. Empty
 // objects have no records, but in the format "files", where an object is a record whatever its size.
 func Plan(objects iter.Seq2[Object, error], o PlanOptions) iter.Seq2[Split, error] {
 	return func(yield func(Split, error) bool) {
