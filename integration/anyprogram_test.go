@@ -1,6 +1,7 @@
 package integration
 
 import (
+	binenc "encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
@@ -52,6 +53,16 @@ func TestCommandsAsPipes(t *testing.T) {
 	r := mrctl(t, ctx, "run", "--quiet", "--split-size", "20KiB", "--map-only", "--map", "grep w1", "--ok-exit", "1", tree)
 	if want := shell(t, tree, "cat * | grep w1"); r.Code != 0 || r.Out != want {
 		t.Errorf("exit %d, %d bytes, want %d\n%s", r.Code, len(r.Out), len(want), r.Err)
+	}
+	r = mrctl(t, ctx, "run", "--quiet", "--split-size", "20KiB", "--map-only", "--framing", "binary", "--map", "cat", tree)
+	var framed strings.Builder
+	for line := range strings.Lines(shell(t, tree, "cat *")) {
+		line = strings.TrimSuffix(line, "\n")
+		framed.Write(binary4(len(line)))
+		framed.WriteString(line)
+	}
+	if r.Code != 0 || r.Out != framed.String() {
+		t.Errorf("exit %d, %d bytes, want %d\n%s", r.Code, len(r.Out), framed.Len(), r.Err)
 	}
 	script := filepath.Join(t.TempDir(), "up.sh")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\ntr a-z A-Z\n"), 0o600); err != nil {
@@ -128,8 +139,18 @@ func TestCommandsOnACluster(t *testing.T) {
 	if calls := s.Counters["user.grep.calls"]; calls < 2 || s.Counters["map.records_in"] != 6*1000 {
 		t.Errorf("counters %v", s.Counters)
 	}
+	r, err := c.Mrctl(ctx, "submit", "--quiet", "--map-only", "--map", "grep w1", "--ok-exit", "1", "s3://input/text/", "-o", "s3://output/only", "--split-size", "8KiB")
+	if err != nil || r.Code != 0 {
+		t.Fatalf("exit %d, %v\n%s", r.Code, err, r.Err)
+	}
+	if r, err = c.Mrctl(ctx, "cat", "s3://output/only"); err != nil || r.Out != shell(t, tree, "cat * | grep w1") {
+		t.Errorf("a job that only maps: exit %d, %v, %d bytes\n%s", r.Code, err, len(r.Out), r.Err)
+	}
 	if r, err := c.Mrctl(ctx, "submit", "--map", "exit 9", "s3://input/text/", "-o", "s3://output/bad", "--max-attempts", "1"); err != nil || r.Code != 1 ||
 		!strings.Contains(r.Err, "exit code 9") {
 		t.Errorf("exit %d, %v\n%s", r.Code, err, r.Err)
 	}
 }
+
+// binary4 is how --framing binary says how long something is.
+func binary4(n int) []byte { return binenc.BigEndian.AppendUint32(nil, uint32(n)) }
