@@ -40,6 +40,10 @@ func TestCommandsAsPipes(t *testing.T) {
 			[]string{"--map", `grep -o 'w1[0-9]*'`, "--fold", "count"}},
 		{"sort", `cat * | sort`, []string{"--map", "cat", "--reduce", "cat"}},
 		{"sort -u", `cat * | sort -u`, []string{"--map", "cat", "--combine", "uniq", "--reduce", "uniq"}},
+		{"values in order", `cat * | awk '{ print $1 "\t" $NF "\t" NF }' | sort | awk -F'\t' '$1 != key { print; key = $1 }'`, []string{"--sort-values",
+			"--map", `awk '{ print $1 "\t" $NF "\t" NF }'`, "--reduce", `awk -F'\t' '$1 != key { print; key = $1 }'`}},
+		{"keys of two fields", `cat * | awk '{ print $1 "\t" NF }' | sort | uniq -c`, []string{"--key-fields", "2",
+			"--map", `awk '{ print $1 "\t" NF }'`, "--reduce", "uniq -c"}},
 		{"nothing found", `cat * | grep nowhere | cat`, []string{"--map", "grep nowhere", "--ok-exit", "1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -83,6 +87,9 @@ func TestCommandsAsPipes(t *testing.T) {
 	for _, args := range [][]string{
 		{"--map", "cat", "--fold", "mean", tree}, {"--map", "cat"}, {"--map", "cat", tree, "--", "-x"}, {"--map", "cat", "--ok-exit", "x", tree}, {"--map", "cat", "--file", "nowhere", tree},
 		{"--map", "cat", "--record-timeout", "1s", tree}, {"--fold", "count", "--reduce", "cat", tree},
+		{"--map", "cat", "--key-fields", "0", tree}, {"--map", "cat", "--key-fields", "2", "--fold", "count", tree},
+		{"--map", "cat", "--sort-values", "--fold", "sum", tree}, {"--map", "cat", "--sort-values", "--framing", "binary", tree},
+		{"--map", "cat", "--sort-values", "--map-only", tree}, {"--sort-values", "--sorted", tree},
 		{"--map-only", tree}, {"--map", "cat", "--map-only", "--reduce", "cat", tree}, {"--map", "cat", "--map-only", "--partitions", "2", tree},
 		{"--map", "cat", "--map-only", "--single", "-o", t.TempDir(), tree}, {"--map", "cat", "--map-only", "--sorted", tree},
 	} {

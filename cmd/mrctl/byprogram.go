@@ -20,6 +20,8 @@ func commandFlags() []cli.Flag {
 		&cli.StringFlag{Name: "combine", Usage: "`COMMAND` that makes fewer pairs of sorted pairs before they travel"},
 		&cli.StringFlag{Name: "reduce", Usage: "`COMMAND` that reads the sorted pairs of a partition and writes the result"},
 		&cli.StringFlag{Name: "fold", Usage: "instead of --reduce: count (how often each line comes), or sum, min, max of the values", DefaultText: "none"},
+		&cli.IntFlag{Name: "key-fields", Usage: "the first `N` fields of a line, with tabs between them, are its key", DefaultText: "1"},
+		&cli.BoolFlag{Name: "sort-values", Usage: "the values of a key reach --reduce in the order of their bytes"},
 		&cli.StringSliceFlag{Name: "file", Usage: "a script or other small `FILE` for the folder that commands run in; may be given again"},
 		&cli.StringFlag{Name: "framing", Usage: "lines, or binary (4 bytes of length before each record, key, value and row)", DefaultText: "lines"},
 		&cli.StringFlag{Name: "ok-exit", Usage: "exit `CODES` of commands that are no failure, such as 1 for grep", DefaultText: "0"},
@@ -40,7 +42,7 @@ type subject struct {
 
 // byCommands reports whether commands take the place of a plugin.
 func byCommands(c *cli.Context) bool {
-	return slices.ContainsFunc([]string{"map", "map-only", "combine", "reduce", "fold", "framing", "ok-exit", "file"}, c.IsSet)
+	return slices.ContainsFunc([]string{"map", "map-only", "combine", "reduce", "fold", "framing", "ok-exit", "file", "key-fields", "sort-values"}, c.IsSet)
 }
 
 // subjectOf reads what the call is about. words are its arguments, args is what followed "--".
@@ -60,7 +62,11 @@ func subjectOf(c *cli.Context, words, args []string) (subject, error) {
 			"--attempt-timeout bounds the attempt")
 	}
 	cfg := streaming.Config{Map: c.String("map"), Combine: c.String("combine"), Reduce: c.String("reduce"),
-		Fold: c.String("fold"), Framing: c.String("framing"), MapOnly: c.Bool("map-only")}
+		Fold: c.String("fold"), Framing: c.String("framing"), MapOnly: c.Bool("map-only"),
+		KeyFields: c.Int("key-fields"), SortValues: c.Bool("sort-values")}
+	if c.IsSet("key-fields") && cfg.KeyFields == 0 {
+		cfg.KeyFields = -1 // refused as any number that is none of fields
+	}
 	var err error
 	if cfg.Files, err = streaming.ReadFiles(c.StringSlice("file")); err != nil {
 		return subject{}, err

@@ -186,7 +186,7 @@ func CheckMapOnly(partitions int) error {
 func CheckSorted(ownPartition, mapOnly bool) error {
 	switch {
 	case ownPartition:
-		return errs.New(errs.Invalid, "sorted: parts that are ordered overall are ranges of keys, and this job says itself where its pairs go (by Partition, SortBy or a join); leave one of the two out")
+		return errs.New(errs.Invalid, "sorted: parts that are ordered overall are ranges of keys, and this job says itself where its pairs go (by Partition, SortBy, a join or --sort-values); leave one of the two out")
 	case mapOnly:
 		return errs.New(errs.Invalid, "sorted: this job has no keys to sort by; it only maps")
 	}

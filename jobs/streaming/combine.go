@@ -39,6 +39,7 @@ func (c *combiner) Send(b *boundary.Pairs) error {
 		c.pairs.Append(b.Key(i), b.Val(i))
 	}
 	b.Keys, b.Vals, b.KeyOff, b.ValOff = b.Keys[:0], b.Vals[:0], b.KeyOff[:0], b.ValOff[:0]
+	b.Parts = b.Parts[:0]
 	if c.pairs.Bytes() < c.full {
 		return nil
 	}
@@ -99,7 +100,10 @@ func (c *combiner) send(f framing, units []byte) error {
 	var out boundary.Pairs
 	for len(units) > 0 {
 		unit, n := f.cut(units)
-		out.Append(f.split(unit))
+		key, val := f.split(unit)
+		if out.Append(key, val); c.a.SortValues {
+			out.Parts = append(out.Parts, int32(c.a.partition(key, int(c.a.parts))))
+		}
 		units = units[n:]
 	}
 	return c.MapPort.Send(&out)

@@ -32,8 +32,12 @@ type Config struct {
 	Fold    string // instead of Combine and Reduce: Count, Sum, Min or Max
 	MapOnly bool   // what Map writes is the result, in the order of the input: nothing is cut at a tab, sorted or reduced
 	Framing string // "" is Lines
-	OKExit  []int  // exit codes besides 0 that are no failure
-	Files   []File // in the folder of each command
+	// KeyFields is how many fields, with tabs between them, are the key of a line; 0 is 1. SortValues has the lines of a key come in
+	// the order of their bytes.
+	KeyFields  int
+	SortValues bool
+	OKExit     []int  // exit codes besides 0 that are no failure
+	Files      []File // in the folder of each command
 	// Columns gives the result as columns (key and value, or line where there is a Reduce or MapOnly); without it a row is the bytes of
 	// a line with its end, for the output format records. A Fold has columns anyway.
 	Columns bool
@@ -59,6 +63,9 @@ func (c Config) Check() error {
 		if strings.IndexByte(s, 0) >= 0 || len(s) > maxCommand {
 			return errs.New(errs.Invalid, "command %.40q: it has a NUL byte, or more than %d bytes", s, maxCommand)
 		}
+	}
+	if err := c.checkKeys(); err != nil {
+		return err
 	}
 	return checkFiles(c.Files)
 }
@@ -87,6 +94,12 @@ func (c Config) Args() []string {
 	for _, f := range c.Files {
 		args = append(args, "-file="+f.arg())
 	}
+	if c.KeyFields != 0 {
+		add("key-fields", strconv.Itoa(c.KeyFields))
+	}
+	if c.SortValues {
+		args = append(args, "-sort-values")
+	}
 	if c.MapOnly {
 		args = append(args, "-map-only")
 	}
@@ -104,6 +117,8 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.StringVar(&c.Fold, "fold", "", "count, sum, min or max")
 	fs.StringVar(&c.Framing, "framing", "", "lines or binary")
 	fs.BoolVar(&c.MapOnly, "map-only", false, "what the map command writes is the result")
+	fs.IntVar(&c.KeyFields, "key-fields", 0, "how many fields are the key")
+	fs.BoolVar(&c.SortValues, "sort-values", false, "the lines of a key in order")
 	fs.BoolVar(&c.Columns, "columns", false, "the result in columns")
 	fs.Func("file", "a file for the commands, NAME=BASE64", func(s string) error {
 		f, err := fileOf(s)

@@ -110,13 +110,13 @@ func (m *mapPort) fetch() ([]byte, error) {
 	}
 	n := in.Len()
 	m.records += uint64(n)
-	if _, ok := m.filter.f.(lines); ok && in.Terminated && wholeLines(&in.Records) {
+	if _, framed := m.filter.f.(frames); !framed && in.Terminated && wholeLines(&in.Records) {
 		return in.Data[in.Off[0]:in.Off[n]], nil
 	}
 	buf := make([]byte, 0, len(in.Data)+4*n)
 	for i := range n {
 		rec := in.Data[in.Off[i]:in.Off[i+1]]
-		if _, ok := m.filter.f.(lines); !ok {
+		if _, framed := m.filter.f.(frames); framed {
 			rec = unterminated(&in.Records, i)
 		}
 		buf = m.filter.f.record(buf, rec)

@@ -65,13 +65,17 @@ func (c Config) stage() jobs.Stage {
 		})
 	}
 	if c.Fold == "" {
-		return jobs.Job[[]byte, []byte, []byte, jobs.Pair[[]byte, []byte]]{
+		j := jobs.Job[[]byte, []byte, []byte, jobs.Pair[[]byte, []byte]]{
 			Name: c.name(),
 			Map: func(_ context.Context, rec []byte, emit func(key, val []byte)) error {
 				emit(f.split(rec))
 				return nil
 			},
 		}
+		if c.SortValues {
+			j.Partition = c.partition
+		}
+		return j
 	}
 	j := jobs.Job[[]byte, []byte, int64, jobs.Pair[[]byte, int64]]{Name: c.name(), Map: numbers(f)}
 	switch c.Fold {
@@ -110,6 +114,9 @@ func numbers(f framing) func(context.Context, []byte, func([]byte, int64)) error
 func (c Config) framing() framing {
 	if c.Framing == Binary {
 		return frames{}
+	}
+	if c.SortValues || c.KeyFields > 1 {
+		return keyed{fields: max(c.KeyFields, 1), sorted: c.SortValues}
 	}
 	return lines{}
 }

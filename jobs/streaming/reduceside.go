@@ -54,7 +54,7 @@ func (r *reduction) recv() (*boundary.Group, error) {
 		return nil, err
 	}
 	for i := range g.Len() {
-		if key := g.Key(i); r.groups == 0 || textOf(key) != textOf(r.key) {
+		if key, _ := r.cutKey(g.Key(i), nil); r.groups == 0 || textOf(key) != textOf(r.key) {
 			r.groups++
 			r.key = key
 		}
@@ -77,6 +77,7 @@ func (r *reduction) pairs() error {
 		for i := range g.Len() {
 			key, val := g.Key(i), g.Val(i)
 			if r.Columns {
+				key, val = r.cutKey(key, val)
 				if len(val) > 0 && r.Framing != Binary {
 					val = val[1:] // the tab
 				}

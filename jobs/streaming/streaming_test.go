@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mrctl/mrctl/internal/boundary"
+	"github.com/mrctl/mrctl/internal/codec"
 	"github.com/mrctl/mrctl/internal/errs"
 	"github.com/mrctl/mrctl/internal/rows"
 )
@@ -173,6 +174,7 @@ func TestCatIsSort(t *testing.T) {
 			Map:    rapid.SampledFrom([]string{"cat", ""}).Draw(rt, "map"),
 			Reduce: rapid.SampledFrom([]string{"cat", ""}).Draw(rt, "reduce"),
 		}
+		cfg.SortValues, cfg.KeyFields = rapid.Bool().Draw(rt, "sort values"), rapid.IntRange(0, 3).Draw(rt, "key fields")
 		combine := rapid.SampledFrom([]string{"", "cat"}).Draw(rt, "combine")
 		cfg.Combine = combine
 		got, err := run(t.Context(), t, cfg, batches(strings.Join(in, ""), rapid.IntRange(1, 10).Draw(rt, "rows")), 0)
@@ -180,12 +182,44 @@ func TestCatIsSort(t *testing.T) {
 			rt.Fatal(err)
 		}
 		want := slices.Clone(in)
-		key := func(s string) string { k, _, _ := strings.Cut(strings.TrimSuffix(s, "\n"), "\t"); return k }
+		key := func(s string) string {
+			s = strings.TrimSuffix(s, "\n")
+			fields := strings.Split(s, "\t")
+			if cfg.SortValues {
+				return s
+			}
+			return strings.Join(fields[:min(len(fields), max(cfg.KeyFields, 1))], "\t")
+		}
 		slices.SortStableFunc(want, func(a, b string) int { return strings.Compare(key(a), key(b)) })
 		if got.text != strings.Join(want, "") {
 			rt.Fatalf("%q\nwant\n%q", got.text, want)
 		}
 	})
+}
+
+// TestKeysOfLines: the key is the first fields, and where a line goes hangs on that alone, sorted values or not.
+func TestKeysOfLines(t *testing.T) {
+	for _, x := range []struct {
+		fields         int
+		line, key, val string
+	}{
+		{0, "a\tb\tc", "a", "\tb\tc"}, {1, "a\tb\tc", "a", "\tb\tc"}, {2, "a\tb\tc", "a\tb", "\tc"}, {3, "a\tb\tc", "a\tb\tc", ""},
+		{2, "a", "a", ""}, {1, "", "", ""}, {2, "\t\t", "\t", "\t"},
+	} {
+		plain, sorted := Config{KeyFields: x.fields}, Config{KeyFields: x.fields, SortValues: true}
+		key, val := plain.framing().split([]byte(x.line))
+		if string(key) != x.key || string(val) != x.val {
+			t.Errorf("%d fields of %q: %q, %q", x.fields, x.line, key, val)
+		}
+		whole, none := sorted.framing().split([]byte(x.line))
+		own, rest := sorted.cutKey(whole, none)
+		if string(whole) != x.line || len(none) > 0 || string(own) != x.key || string(rest) != x.val {
+			t.Errorf("%d fields of %q, sorted: %q of %q, %q", x.fields, x.line, own, whole, rest)
+		}
+		if got, want := sorted.partition(whole, 7), codec.Partition([]byte(x.key), 7); got != want {
+			t.Errorf("%q goes to partition %d, not %d", x.line, got, want)
+		}
+	}
 }
 
 // TestCombinesInPieces: with little memory a combiner runs several times, and nothing is lost between.
