@@ -9,8 +9,10 @@ import (
 )
 
 const (
-	// maxLook is how many bytes Find looks at for the beginning of a frame: more than a frame of pzstd has, as a rule.
-	maxLook = 16 << 20
+	// MaxLook is how many bytes Find should look at in vain: more than a frame of pzstd has, as a rule.
+	MaxLook = 16 << 20
+	// maxLike is how many places that are no frames though they begin like one are looked at for one cut.
+	maxLike = 1000
 	// maxBlocks is how many blocks of what may be a frame are gone over. Of bytes that have come up by chance not one in twenty passes
 	// for the head of a block.
 	maxBlocks = 8
@@ -26,30 +28,34 @@ var frameMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 // who reads from a frame on and comes to the end of another one exactly where the next begins. The texts of the frames are not
 // known, and Text is Off.
 //
-// Where a frame is longer than 16 MiB the search ends, with the frames before it; the usual archive of a single frame costs no
-// more than that. want is in order.
-func Find(r io.ReaderAt, size int64, want []int64) (frames []Frame, err error) {
-	w := &window{r: r, size: size}
+// Once look bytes, about, have been looked at in vain the search ends, with the frames that were found before: that is what the
+// usual archive of a single frame costs. want is in order.
+func Find(r io.ReaderAt, size int64, want []int64, look int64) (frames []Frame, err error) {
+	s := search{scan: window{r: r, size: size}, walk: window{r: r, size: size}}
+	left := look
 	for i, from := range want {
-		to := min(from+maxLook, size)
+		to := min(from+left, size)
 		if i+1 < len(want) {
 			to = min(to, want[i+1])
 		}
 		if len(frames) > 0 {
 			from = max(from, frames[len(frames)-1].Off+1)
 		}
-		off, err := w.find(from, to)
+		off, err := s.find(from, to)
 		if err != nil {
 			return nil, err
 		}
 		if off >= 0 {
-			frames = append(frames, Frame{off, off})
-		} else if to-from == maxLook {
+			frames, left = append(frames, Frame{off, off}), look
+		} else if left -= max(to-from, 0); left <= 0 {
 			break
 		}
 	}
 	return frames, nil
 }
+
+// search reads an archive in order, and what may be frames apart from that.
+type search struct{ scan, walk window }
 
 // window is a piece of an archive that has been read.
 type window struct {
@@ -77,23 +83,33 @@ func (w *window) at(off int64, n int) ([]byte, error) {
 	return w.buf[at : at+int64(n)], nil
 }
 
+// rest gives what is held from off on, at least n bytes but at the end of the archive.
+func (w *window) rest(off int64, n int) ([]byte, error) {
+	if held := w.off + int64(len(w.buf)) - off; off >= w.off && held > int64(n) {
+		n = int(held)
+	}
+	return w.at(off, n)
+}
+
 // find is where the first frame begins at or after from and before to; -1: none does.
-func (w *window) find(from, to int64) (int64, error) {
-	for from < to {
-		b, err := w.at(from, int(min(chunk, to-from+int64(len(frameMagic))-1)))
+func (s *search) find(from, to int64) (int64, error) {
+	for like := 0; from < to && like < maxLike; {
+		b, err := s.scan.rest(from, len(frameMagic))
 		if err != nil {
 			return 0, err
 		}
+		b = b[:min(int64(len(b)), to-from+int64(len(frameMagic))-1)]
 		i := bytes.Index(b, frameMagic)
 		if i < 0 {
 			from += int64(max(len(b)-len(frameMagic)+1, 1))
 			continue
 		}
 		from += int64(i)
-		if frame, err := w.frame(from); err != nil || frame {
+		if frame, err := s.walk.frame(from); err != nil || frame {
 			return from, err
 		}
 		from++
+		like++
 	}
 	return -1, nil
 }

@@ -71,7 +71,7 @@ func TestFind(t *testing.T) {
 		all = append(all, p...)
 	}
 	for _, from := range []int64{0, 1, 5, 40, 200, 100_000, int64(len(all)) - 1} {
-		got, err := Find(bytes.NewReader(all), int64(len(all)), []int64{from})
+		got, err := Find(bytes.NewReader(all), int64(len(all)), []int64{from}, MaxLook)
 		next := slices.IndexFunc(begins, func(b int64) bool { return b >= from })
 		if err != nil || next < 0 && len(got) > 0 || next >= 0 && (len(got) != 1 || got[0] != (Frame{begins[next], begins[next]})) {
 			t.Errorf("from %d: %v, %v; frames begin at %v", from, got, err, begins)
@@ -81,7 +81,7 @@ func TestFind(t *testing.T) {
 	for i := range int64(1000) {
 		every = append(every, i)
 	}
-	got, err := Find(bytes.NewReader(all), int64(len(all)), every)
+	got, err := Find(bytes.NewReader(all), int64(len(all)), every, MaxLook)
 	before := begins[:slices.IndexFunc(begins, func(b int64) bool { return b >= 999 })+1]
 	if err != nil || len(got) != len(before) {
 		t.Errorf("at each of the first bytes: %v, %v, want %v", got, err, before)
@@ -90,14 +90,15 @@ func TestFind(t *testing.T) {
 
 // TestFindNothing: of an archive of one long frame 16 MiB are looked at, and no more, however often it were to be cut.
 func TestFindNothing(t *testing.T) {
-	text := noise(20<<20) + "\n"
-	all := packed(t, text)
-	in := &reads{Reader: bytes.NewReader(all)}
-	got, err := Find(in, int64(len(all)), []int64{1 << 20, 18 << 20, 19 << 20})
-	if err != nil || len(got) > 0 || in.n > maxLook+4*chunk {
-		t.Errorf("%v, %v, %d bytes read", got, err, in.n)
+	all := packed(t, noise(24<<20))
+	for _, want := range [][]int64{{1 << 20, 18 << 20, 19 << 20}, {4 << 20, 6 << 20, 8 << 20, 10 << 20, 14 << 20, 18 << 20, 20 << 20, 22 << 20}} {
+		in := &reads{Reader: bytes.NewReader(all)}
+		got, err := Find(in, int64(len(all)), want, MaxLook)
+		if err != nil || len(got) > 0 || in.n > MaxLook+4*chunk {
+			t.Errorf("at %v: %v, %v, %d bytes read", want, got, err, in.n)
+		}
 	}
-	if got, err = Find(bytes.NewReader(nil), 0, nil); err != nil || len(got) > 0 {
+	if got, err := Find(bytes.NewReader(nil), 0, nil, MaxLook); err != nil || len(got) > 0 {
 		t.Errorf("of nothing: %v, %v", got, err)
 	}
 }
@@ -110,16 +111,26 @@ func TestFindLookalikes(t *testing.T) {
 		"magic": magic, "magic twice": magic + magic, "magic and text": magic + "hello, this is no frame", "a frame cut off": frame[:len(frame)-6] + "xxxxxxxxxxx",
 	} {
 		all := "0123456789" + middle + "01234567890123456789"
-		if got, err := Find(strings.NewReader(all), int64(len(all)), []int64{1}); err != nil || len(got) > 0 {
+		if got, err := Find(strings.NewReader(all), int64(len(all)), []int64{1}, MaxLook); err != nil || len(got) > 0 {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
+	}
+}
+
+// TestFindAmongMany: text that is full of magics costs no more reads than any.
+func TestFindAmongMany(t *testing.T) {
+	all := []byte(strings.Repeat(string(frameMagic)+"\xff", 1<<20))
+	in := &reads{Reader: bytes.NewReader(all)}
+	got, err := Find(in, int64(len(all)), []int64{10, 1 << 20, 2 << 20}, MaxLook)
+	if err != nil || len(got) > 0 || in.n > 20*chunk {
+		t.Errorf("%v, %v, %d bytes read", got, err, in.n)
 	}
 }
 
 func FuzzFind(f *testing.F) {
 	f.Add(append(packed(f, "abc"), packed(f, noise(2000))...), uint16(1))
 	f.Fuzz(func(t *testing.T, b []byte, from uint16) {
-		got, err := Find(bytes.NewReader(b), int64(len(b)), []int64{int64(from)})
+		got, err := Find(bytes.NewReader(b), int64(len(b)), []int64{int64(from)}, MaxLook)
 		if err != nil || len(got) > 1 || len(got) == 1 && !bytes.HasPrefix(b[got[0].Off:], frameMagic) {
 			t.Errorf("%v, %v", got, err)
 		}

@@ -57,6 +57,10 @@ func (f format) cuttable() bool {
 	return f.kind == lines || f.kind == jsonl || f.kind == csv && f.dialect.Lines
 }
 
+// mostLooked bounds what Probe looks at in vain for frames, of all objects together, in bytes: where there are so many large ones,
+// there are tasks enough as it is.
+const mostLooked = 1 << 30
+
 // Probe finds out where the large ones among objects that are compressed with zstd or xz can be cut: it reads their seek
 // tables and indices, and where zstd has no table it looks for frames. Plan cuts them there.
 func Probe(ctx context.Context, src Sources, objects []Object, o PlanOptions) error {
@@ -64,21 +68,25 @@ func Probe(ctx context.Context, src Sources, objects []Object, o PlanOptions) er
 	if err != nil {
 		return err
 	}
+	var large []*Object
+	for i := range objects {
+		own, err := f.of(objects[i].URI)
+		codec := codecOf(objects[i].URI, o.Decompress)
+		if err == nil && own.cuttable() && objects[i].Size > o.SplitSize && (codec == codecZstd || codec == codecXZ) {
+			large = append(large, &objects[i])
+		}
+	}
+	look := min(zframes.MaxLook, mostLooked/int64(max(len(large), 1)))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(aheadRequests)
-	for i := range objects {
-		obj := &objects[i]
-		own, err := f.of(obj.URI)
+	for _, obj := range large {
 		codec := codecOf(obj.URI, o.Decompress)
-		if err != nil || !own.cuttable() || obj.Size <= o.SplitSize || codec != codecZstd && codec != codecXZ {
-			continue
-		}
 		g.Go(func() error {
 			at, err := newObjectAt(ctx, src, Piece{URI: obj.URI, Size: obj.Size, Version: obj.Version})
 			if err != nil {
 				return err
 			}
-			if err = obj.probe(at, codec, o.SplitSize); at.err != nil {
+			if err = obj.probe(at, codec, o.SplitSize, look); at.err != nil {
 				return at.err
 			}
 			return err
@@ -88,10 +96,11 @@ func Probe(ctx context.Context, src Sources, objects []Object, o PlanOptions) er
 }
 
 // probe finds the frames, or blocks, of an archive, at least those by which it is cut into pieces of about size bytes.
-func (o *Object) probe(at io.ReaderAt, codec string, size int64) (err error) {
+// look is how many bytes are looked at in vain.
+func (o *Object) probe(at io.ReaderAt, codec string, size, look int64) (err error) {
 	if codec == codecZstd {
 		if o.frames, err = zframes.Read(at, o.Size); errors.Is(err, zframes.ErrNone) {
-			o.frames, err = zframes.Find(at, o.Size, wishes(o.Size, size))
+			o.frames, err = zframes.Find(at, o.Size, wishes(o.Size, size), look)
 		}
 	} else {
 		var blocks []xzblocks.Block
