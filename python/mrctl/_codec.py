@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import math
 import struct
+import types
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ Put = Callable[[bytearray, Any], None]
 Take = Callable[[bytes, int], tuple[Any, int]]
 
 _SIGN = 1 << 63
+SCALARS = "str, bytes, int, float, bool, datetime"
 
 
 def _put_text(dst: bytearray, b: bytes) -> None:
@@ -64,10 +66,43 @@ def _take_bool(b: bytes, at: int) -> tuple[bool, int]:
     return b[at] == 1, at + 1
 
 
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICRO = datetime.timedelta(microseconds=1)
+_LEAST = -(1 << 63)
+NO_TIME = datetime.datetime.min.replace(tzinfo=datetime.UTC)  # what the least nanosecond is read as
+
+
+def nanos(v: datetime.datetime) -> int:
+    """A time as it travels: nanoseconds since 1970; what is before 1677 or after 2262 is the nearest that there is."""
+    if v.tzinfo is None:
+        raise ValueError(f"{v} has no time zone; say which, as datetime.UTC")
+    return min(max((v - _EPOCH) // _MICRO * 1000, _LEAST), -_LEAST - 1)
+
+
+def _take_time(b: bytes, at: int) -> tuple[datetime.datetime, int]:
+    ns, at = _take_int(b, at)
+    return (NO_TIME if ns == _LEAST else _EPOCH + ns // 1000 * _MICRO), at
+
+
 class _Kind(typing.NamedTuple):
     arrow: pa.DataType
     put: Put
     take: Take
+    null: bool = False
+
+
+def _or_none(kind: _Kind) -> _Kind:
+    """The kind of a column that may be null."""
+
+    def put(dst: bytearray, v: Any) -> None:
+        dst.append(0 if v is None else 1)
+        if v is not None:
+            kind.put(dst, v)
+
+    def take(b: bytes, at: int) -> tuple[Any, int]:
+        return kind.take(b, at + 1) if b[at] else (None, at + 1)
+
+    return _Kind(kind.arrow, put, take, null=True)
 
 
 def _text_in(s: str) -> bytes:
@@ -89,11 +124,21 @@ _KINDS: dict[type, _Kind] = {
     int: _Kind(pa.int64(), _put_int, _take_int),
     float: _Kind(pa.float64(), _put_float, _take_float),
     bool: _Kind(pa.bool_(), _put_bool, _take_bool),
+    datetime.datetime: _Kind(pa.timestamp("ns", "UTC"), lambda dst, v: _put_int(dst, nanos(v)), _take_time),
 }
 
 
+def _kind(t: Any, name: str) -> _Kind:
+    some = [a for a in typing.get_args(t) if a is not types.NoneType]
+    if typing.get_origin(t) in (types.UnionType, typing.Union) and len(some) == 1 and some[0] in _KINDS:
+        return _or_none(_KINDS[some[0]])
+    if t not in _KINDS:
+        raise TypeError(f"{name}: {t} has no encoding; use {SCALARS}, one of these or None, or a tuple or dataclass of them")
+    return _KINDS[t]
+
+
 class Codec:
-    """Encodes values of one type: str, bytes, int (64 bits), float, bool, a tuple or a dataclass of these."""
+    """Encodes values of one type: str, bytes, int (64 bits), float, bool, datetime, `T | None`, a tuple or a dataclass of these."""
 
     def __init__(self, t: Any, name: str = "value"):
         self.type = t
@@ -113,11 +158,8 @@ class Codec:
             self._make = lambda *v: v
         else:
             members = [(name, t)]
-        for n, m in members:
-            if m not in _KINDS:
-                raise TypeError(f"{n}: {m} has no encoding; use str, bytes, int, float, bool, or a tuple or dataclass of these")
-        self._kinds = [_KINDS[m] for _, m in members]
-        self.fields = [pa.field(n, k.arrow, nullable=False) for (n, _), k in zip(members, self._kinds)]
+        self._kinds = [_kind(m, n) for n, m in members]
+        self.fields = [pa.field(n, k.arrow, nullable=k.null) for (n, _), k in zip(members, self._kinds)]
         self._raw = len(members) == 1 and members[0][1] in (str, bytes)
         self._text = self._raw and members[0][1] is str
 
@@ -144,12 +186,16 @@ class Codec:
             kind.put(dst, m)
         return bytes(dst)
 
-    def decode(self, b: bytes) -> Any:
+    def columns(self, b: bytes) -> list[Any]:
+        """The columns of an encoded value."""
         if self._raw:
-            out: list[Any] = [_text_out(b) if self._text else b]
-        else:
-            out, at = [], 0
-            for kind in self._kinds:
-                m, at = kind.take(b, at)
-                out.append(m)
+            return [_text_out(b) if self._text else b]
+        out, at = [], 0
+        for kind in self._kinds:
+            m, at = kind.take(b, at)
+            out.append(m)
+        return out
+
+    def decode(self, b: bytes) -> Any:
+        out = self.columns(b)
         return out[0] if self._make is None else self._make(*out)

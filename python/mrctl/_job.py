@@ -11,9 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import _serve
+from . import _result, _serve
 from . import _wire as pb
 from ._codec import Codec
+from ._records import Records
 
 HELD = 100_000  # keys that are folded at once in a map
 ROWS = 8192  # rows of the result in a batch
@@ -54,8 +55,9 @@ def _without_keys(each: Callable[..., Iterable[Any]]) -> Callable[..., Iterable[
 class Job:
     """A map, what folds its values, and a reduce.
 
-    map(record: str | bytes) yields (key, value); map_batch(batch) gets a pyarrow.RecordBatch with the one column "record" and
-    yields (keys, values), two arrays, and needs types=(K, V). combine is "sum", "min", "max" or an associative and
+    map(record) yields (key, value), of a line if the record is annotated as str or bytes, or of a row if it is a dataclass,
+    whose fields are columns of the input. map_batch(batch) gets a pyarrow.RecordBatch with those columns (of lines the one
+    column "record") and yields (keys, values), two arrays; it needs types=(K, V), and record=Row for rows. combine is "sum", "min", "max" or an associative and
     commutative function of two values. reduce(key, values) yields rows; without one each key with its folded value is a row.
     each(record), instead of all of these, yields the rows of the result in the order of the input: nothing is grouped.
     """
@@ -94,10 +96,7 @@ class Job:
                 types = typing.get_args(pair)
         elif types is None:
             raise TypeError(f"job {name}: map_batch needs types=(K, V)")
-        record = record or bytes
-        if record not in (str, bytes):
-            raise TypeError(f"job {name}: a record is str or bytes, not {record}")
-        self._text = record is str
+        self._records = Records(record or bytes)
         self._keys, self._vals = Codec(types[0], "key"), Codec(types[1], "value")
         self._fold, self._fold_kind = self._folding(combine)
         self._rows: Codec | None = None
@@ -135,11 +134,11 @@ class Job:
         schema = lambda s: s.serialize().to_pybytes()
         about.stages.add(
             name=self.name,
-            input_schema=schema(pa.schema([pa.field("record", pa.string() if self._text else pa.binary(), nullable=False)])),
+            input_schema=schema(self._records.schema),
             key_schema=schema(pa.schema(self._keys.fields)),
             value_schema=schema(pa.schema(self._vals.fields)),
             output_schema=schema(self._output()),
-            input_kind=pb.Stage.INPUT_KIND_STRING if self._text else pb.Stage.INPUT_KIND_BYTES,
+            input_kind=self._records.kind,
             fold=self._fold_kind,  # type: ignore[arg-type]
             has_map=True,
             has_reduce=self._reduces,
@@ -158,10 +157,8 @@ class Job:
     ) -> Iterator[tuple[Any, Any]]:
         """The pairs of a batch of records; at[0] is the record that a pair is of."""
         if self._map_batch is not None:
-            kind = pa.string() if self._text else pa.binary()
-            column = pa.Array.from_buffers(kind, len(off) - 1, [None, pa.py_buffer(off), pa.py_buffer(data)])
             try:
-                for keys, vals in self._map_batch(pa.RecordBatch.from_arrays([column], names=["record"])):
+                for keys, vals in self._map_batch(self._records.batch(data, off)):
                     yield from zip(keys.to_pylist(), vals.to_pylist(), strict=True)
             except _serve.RAISED as e:
                 raise _serve.failure(e, has_record=True, batch=number, row=0) from e
@@ -170,7 +167,7 @@ class Job:
         for row in range(len(off) - 1):
             raw, at[0] = data[off[row] : off[row + 1]], row
             try:
-                yield from self._map(raw.decode("utf-8", "surrogateescape") if self._text else raw)
+                yield from self._map(self._records.decode(raw))
             except BadRecord as e:
                 aside(row, raw, e)
             except _serve.RAISED as e:
@@ -278,7 +275,7 @@ class Job:
         def send() -> Iterator[Any]:
             nonlocal size
             if rows:
-                yield from _serve.rows_message(_batch(rows, schema))
+                yield from _serve.rows_message(_result.batch(rows, schema))
                 counters.rows_out += len(rows)
                 rows.clear()
                 size = 0
@@ -288,7 +285,7 @@ class Job:
                 for row in self._reduce_group(key, values):
                     rows.append(row)
                     for i in texts:
-                        size += len(row[i])
+                        size += len(row[i] or "")
                     if len(rows) >= ROWS or size >= _serve.BATCH:
                         yield from send()
             except (_serve.Torn, _serve.Stop):
@@ -298,24 +295,3 @@ class Job:
         yield from send()
         counters.user.update(user)
         yield pb.ReduceResponse(done=pb.ReduceDone(counters=counters))
-
-
-def _batch(rows: list[list[Any]], schema: pa.Schema) -> pa.RecordBatch:
-    try:
-        return pa.RecordBatch.from_arrays([_column(list(c), f.type) for c, f in zip(zip(*rows), schema)], schema=schema)
-    except Exception as e:
-        if len(rows) == 1:
-            raise _serve.failure(TypeError(f"the row {rows[0]!r} of the result: {e}")) from e
-        for row in rows:  # the first that is wrong is named
-            _batch([row], schema)
-        raise
-
-
-def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
-    if kind != pa.string():
-        column = pa.array(values, kind)
-        if column.null_count:
-            raise TypeError("None is no value of a column")
-        return column
-    raw = pa.array([v.encode("utf-8", "surrogateescape") for v in values], pa.binary())  # text may be any bytes
-    return pa.Array.from_buffers(kind, len(raw), raw.buffers())

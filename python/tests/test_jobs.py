@@ -26,7 +26,7 @@ def mrctl(*args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     return done
 
 
-@pytest.mark.parametrize("job", ["examples/wordcount.py", "tests/jobs/rich.py", "tests/jobs/columns.py", "tests/jobs/lines.py"])
+@pytest.mark.parametrize("job", ["examples/wordcount.py", *(f"tests/jobs/{j}.py" for j in ("rich", "columns", "lines", "sessions", "paths"))])
 def test_keeps_the_rules(job: str, tmp_path: pathlib.Path) -> None:
     failing = ["--failing", "BOOM"] if "rich" in job or "lines" in job else []
     out = mrctl("plugin", "check", "--json", *failing, packed(job, tmp_path)).stdout

@@ -1,0 +1,56 @@
+"""Sessions of users, as examples/sessions does in Go: rows as input, and times."""
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from mrctl import Job
+
+
+@dataclasses.dataclass
+class Visit:
+    user: str
+    time: datetime
+    path: str
+    agent: str | None = None
+
+
+@dataclasses.dataclass
+class Page:
+    time: datetime
+    path: str
+
+
+@dataclasses.dataclass
+class Session:
+    user: str
+    begin: datetime
+    end: datetime
+    pages: int
+    first: str
+    last: str
+
+
+GAP = timedelta(minutes=30)
+
+
+def visits(visit: Visit) -> Iterator[tuple[str, Page]]:
+    yield visit.user, Page(visit.time, visit.path)
+
+
+def sessions(user: str, values: Iterator[Page]) -> Iterator[Session]:
+    now: Session | None = None
+    for page in sorted(values, key=lambda p: (p.time, p.path)):
+        if now is not None and page.time - now.end > GAP:
+            yield now
+            now = None
+        if now is None:
+            now = Session(user, page.time, page.time, 0, page.path, page.path)
+        now.end, now.last = page.time, page.path
+        now.pages += 1
+    if now is not None:
+        yield now
+
+
+if __name__ == "__main__":
+    Job("sessions", map=visits, reduce=sessions).main()
