@@ -1,5 +1,6 @@
 """What an author writes: a job, its types taken from the annotations of its functions."""
 
+import argparse
 import collections.abc
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import _result, _serve
+from . import _flags, _result, _serve
 from . import _wire as pb
 from ._codec import Codec
 from ._records import Records
@@ -60,6 +61,7 @@ class Job:
     column "record") and yields (keys, values), two arrays; it needs types=(K, V), and record=Row for rows. combine is "sum", "min", "max" or an associative and
     commutative function of two values. reduce(key, values) yields rows; without one each key with its folded value is a row.
     each(record), instead of all of these, yields the rows of the result in the order of the input: nothing is grouped.
+    flags are the job's own: an argparse parser, whose values are in the job's .flags when its functions are called.
     """
 
     def __init__(
@@ -73,7 +75,11 @@ class Job:
         each: Callable[..., Iterable[Any]] | None = None,
         types: tuple[Any, Any] | None = None,
         record: Any = None,
+        flags: argparse.ArgumentParser | None = None,
     ):
+        self._parser = flags or argparse.ArgumentParser(prog=name, add_help=False)
+        _flags.check(self._parser)
+        self.flags = argparse.Namespace()
         if [map, map_batch, each].count(None) != 2:
             raise TypeError(f"job {name}: it needs one of map, map_batch and each")
         self._only_maps = each is not None
@@ -128,8 +134,11 @@ class Job:
     def describe(self, args: list[str]) -> pb.DescribeResponse:
         """What the worker is told of the job."""
         about = pb.DescribeResponse(protocol=_serve.PROTOCOL, sdk="python/0.1")
-        if args:
-            about.invalid = f"the job takes no flags; it was given {args}"
+        about.flags.extend(_flags.described(self._parser))
+        try:
+            self.flags = _flags.parsed(self._parser, args)
+        except _flags.Wrong as e:
+            about.invalid = str(e)
             return about
         schema = lambda s: s.serialize().to_pybytes()
         about.stages.add(

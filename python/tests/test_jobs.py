@@ -80,11 +80,6 @@ def test_failure_names_the_record(tmp_path: pathlib.Path) -> None:
     assert "at byte 5" in done.stderr and "told to fail" in done.stderr
 
 
-def test_flags_are_refused(tmp_path: pathlib.Path) -> None:
-    done = mrctl("run", packed("examples/wordcount.py", tmp_path), str(TEXT), "-o", "-", "--", "-lower", code=2)
-    assert "takes no flags" in done.stderr
-
-
 def test_wrong_jobs() -> None:
     def untyped(line):  # type: ignore[no-untyped-def]
         yield line, 1

@@ -22,14 +22,18 @@ ann,2024-05-01T11:00:00+00:00,/y,7
 """
 
 
-def test_rows_as_the_go_example_has_them(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("minutes", [None, 20])
+def test_rows_as_the_go_example_has_them(minutes: int | None, tmp_path: pathlib.Path) -> None:
     text = tmp_path / "in.csv"
     text.write_text(VISITS)
     ours, theirs = (
-        mrctl("run", "-q", plugin, str(text), "-o", "-", "--single", "--output-format", "jsonl").stdout
-        for plugin in (packed("tests/jobs/sessions.py", tmp_path), str(ROOT / "examples" / "sessions"))
+        mrctl("run", "-q", plugin, str(text), "-o", "-", "--single", "--output-format", "jsonl", *flags).stdout
+        for plugin, flags in (
+            (packed("tests/jobs/sessions.py", tmp_path), ["--", "--gap", str(minutes)] if minutes else []),
+            (str(ROOT / "examples" / "sessions"), ["--", "-gap", f"{minutes}m"] if minutes else []),
+        )
     )
-    assert ours == theirs and len(ours.splitlines()) == 3
+    assert ours == theirs and len(ours.splitlines()) == (4 if minutes else 3)
 
 
 @pytest.mark.parametrize("ext", ["csv", "jsonl", "parquet"])

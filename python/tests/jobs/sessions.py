@@ -1,5 +1,6 @@
-"""Sessions of users, as examples/sessions does in Go: rows as input, and times."""
+"""Sessions of users, as examples/sessions does in Go: rows as input, times, and a flag."""
 
+import argparse
 import dataclasses
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -31,7 +32,8 @@ class Session:
     last: str
 
 
-GAP = timedelta(minutes=30)
+parser = argparse.ArgumentParser("sessions")
+parser.add_argument("--gap", type=int, default=30, help="minutes; a longer pause begins a new session")
 
 
 def visits(visit: Visit) -> Iterator[tuple[str, Page]]:
@@ -41,7 +43,7 @@ def visits(visit: Visit) -> Iterator[tuple[str, Page]]:
 def sessions(user: str, values: Iterator[Page]) -> Iterator[Session]:
     now: Session | None = None
     for page in sorted(values, key=lambda p: (p.time, p.path)):
-        if now is not None and page.time - now.end > GAP:
+        if now is not None and page.time - now.end > timedelta(minutes=job.flags.gap):
             yield now
             now = None
         if now is None:
@@ -52,5 +54,7 @@ def sessions(user: str, values: Iterator[Page]) -> Iterator[Session]:
         yield now
 
 
+job = Job("sessions", map=visits, reduce=sessions, flags=parser)
+
 if __name__ == "__main__":
-    Job("sessions", map=visits, reduce=sessions).main()
+    job.main()
