@@ -1,5 +1,7 @@
 """Jobs for mrctl in Python: `Job(name, map=..., reduce=..., combine=...).main()` is a whole program."""
 
-from ._job import BadRecord, Counter, Job
+from ._attempts import Counter
+from ._job import Job
+from ._maps import BadRecord
 
 __all__ = ["BadRecord", "Counter", "Job"]

@@ -120,10 +120,10 @@ def failure(e: BaseException, **place: Any) -> Stop:
 
 
 class Service:
-    """PluginService over one job."""
+    """PluginService over one program."""
 
-    def __init__(self, about: pb.DescribeResponse, job: Any):
-        self.about, self.job = about, job
+    def __init__(self, about: pb.DescribeResponse, program: Any):
+        self.about, self.program = about, program
 
     def describe(self, req: pb.DescribeRequest, ctx: grpc.ServicerContext) -> pb.DescribeResponse:
         if PROTOCOL not in req.protocols:
@@ -131,10 +131,10 @@ class Service:
         return self.about
 
     def map(self, messages: Iterator[Any], ctx: grpc.ServicerContext) -> Iterator[pb.MapResponse]:
-        return self._attempt(messages, ctx, self.job._map_attempt, lambda f: pb.MapResponse(failure=f))
+        return self._attempt(messages, ctx, self.program.map_attempt, lambda f: pb.MapResponse(failure=f))
 
     def reduce(self, messages: Iterator[Any], ctx: grpc.ServicerContext) -> Iterator[pb.ReduceResponse]:
-        return self._attempt(messages, ctx, self.job._reduce_attempt, lambda f: pb.ReduceResponse(failure=f))
+        return self._attempt(messages, ctx, self.program.reduce_attempt, lambda f: pb.ReduceResponse(failure=f))
 
     def _attempt(self, messages: Iterator[Any], ctx: grpc.ServicerContext, run: Callable[..., Iterator[Any]], failed: Callable[..., Any]) -> Iterator[Any]:
         first = next(messages, None)
@@ -170,9 +170,9 @@ def _watch_parent() -> None:
         os._exit(1)  # the worker is gone, or has let go of us
 
 
-def serve(about: pb.DescribeResponse, job: Any) -> None:
+def serve(about: pb.DescribeResponse, program: Any) -> None:
     threading.Thread(target=_watch_parent, daemon=True).start()
-    service = Service(about, job)
+    service = Service(about, program)
     handler = grpc.method_handlers_generic_handler(
         "plugin.v1.PluginService",
         {

@@ -8,6 +8,7 @@ import pytest
 from mrctl import Job
 from mrctl import _serve
 from mrctl import _wire as pb
+from mrctl._program import Program
 
 
 class Context:
@@ -29,15 +30,15 @@ def mapped(job: Job, *records: bytes) -> list[Any]:
     buffers = pb.Buffers(rows=len(records), lengths=[len(off), len(data)])
     batch = pb.InputBatch(format=pb.InputBatch.FORMAT_STRINGS, buffers=buffers, body_length=len(off) + len(data))
     messages = [pb.MapRequest(start=pb.MapStart()), pb.MapRequest(batch=batch, body=off + data), pb.MapRequest(end=pb.End())]
-    return list(_serve.Service(pb.DescribeResponse(), job).map(iter(messages), Context()))  # type: ignore[arg-type]
+    return list(_serve.Service(pb.DescribeResponse(), Program(job)).map(iter(messages), Context()))  # type: ignore[arg-type]
 
 
 def reduced(job: Job, *pairs: tuple[str, int]) -> list[Any]:
-    bufs = [*strings([job._keys.encode(k) for k, _ in pairs]), *strings([job._vals.encode(v) for _, v in pairs])]
+    bufs = [*strings([job.keys.encode(k) for k, _ in pairs]), *strings([job.values.encode(v) for _, v in pairs])]
     buffers = pb.Buffers(rows=len(pairs), lengths=[len(b) for b in bufs])
     batch = pb.GroupBatch(buffers=buffers, body_length=sum(map(len, bufs)))
     messages = [pb.ReduceRequest(start=pb.ReduceStart()), pb.ReduceRequest(batch=batch, body=b"".join(bufs)), pb.ReduceRequest(end=pb.End())]
-    return list(_serve.Service(pb.DescribeResponse(), job).reduce(iter(messages), Context()))  # type: ignore[arg-type]
+    return list(_serve.Service(pb.DescribeResponse(), Program(job)).reduce(iter(messages), Context()))  # type: ignore[arg-type]
 
 
 def by(pair: Any, types: tuple[Any, Any], **more: Any) -> Job:

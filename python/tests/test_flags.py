@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from mrctl import Job
+from mrctl._program import Program
 from test_jobs import TEXT, mrctl, packed
 
 
@@ -21,7 +22,7 @@ def job(**more: object) -> Job:
 
 
 def test_what_the_worker_is_told() -> None:
-    about = (ours := job()).describe(["--least=3", "-l"])
+    about = Program(ours := job()).describe(["--least=3", "-l"])
     assert [(f.name, f.usage, f.default_value, f.is_bool) for f in about.flags] == [
         ("-lower", "fold letters", "", True),
         ("-least", "", "2", False),
@@ -39,13 +40,13 @@ def test_what_the_worker_is_told() -> None:
     ],
 )
 def test_wrong_flags(args: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    about = job().describe(args)
+    about = Program(job()).describe(args)
     assert says in about.invalid and not about.stages
     assert capsys.readouterr() == ("", "")
 
 
 def test_one_that_is_needed() -> None:
-    assert "required: --least" in job(required=True).describe([]).invalid
+    assert "required: --least" in Program(job(required=True)).describe([]).invalid
 
 
 def test_no_other_arguments() -> None:
