@@ -3,5 +3,6 @@
 from ._attempts import Counter
 from ._job import Job
 from ._maps import BadRecord
+from ._outputs import Output
 
-__all__ = ["BadRecord", "Counter", "Job"]
+__all__ = ["BadRecord", "Counter", "Job", "Output"]

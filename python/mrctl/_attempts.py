@@ -5,16 +5,14 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from . import _result, _serve
 from . import _wire as pb
+from ._outputs import Outlets
 
 if TYPE_CHECKING:
     from ._job import Job
 
 HELD = 100_000  # keys that are folded at once in a map
-ROWS = 8192  # rows of the result in a batch
 _here = threading.local()  # .user: the counters of the attempt that this thread runs
 
 
@@ -35,6 +33,7 @@ def map_attempt(job: "Job", start: Any, messages: Iterator[Any]) -> Iterator[Any
     source = job.maps[start.input]
     encode = source.encode
     _here.user = user = {}
+    outlets = Outlets(job.outputs if job.only_maps else (), of_map=True)
     counters, out, held = pb.Counters(), _serve.Gather(), {}  # type: ignore[var-annotated]
     told, bad, number = time.monotonic(), [], 0  # type: ignore[var-annotated]
 
@@ -70,8 +69,10 @@ def map_attempt(job: "Job", start: Any, messages: Iterator[Any]) -> Iterator[Any
                 raise _serve.failure(e, has_record=True, batch=number, row=at[0]) from e
             if out.size >= _serve.BATCH:
                 yield from out.take()
+            yield from outlets.send()
             if len(held) >= HELD:
                 yield from send()
+        yield from outlets.send()
         counters.records_in += n
         number += 1
         if bad:
@@ -81,6 +82,7 @@ def map_attempt(job: "Job", start: Any, messages: Iterator[Any]) -> Iterator[Any
             told = time.monotonic()
             yield pb.MapResponse(progress=pb.Progress(records=counters.records_in))
     yield from send()
+    yield from outlets.send(final=True)
     counters.user.update(user)
     yield pb.MapResponse(done=pb.MapDone(counters=counters))
 
@@ -130,31 +132,27 @@ def _reduce_group(job: "Job", key: bytes, values: Iterator[Any]) -> Iterator[lis
 
 def reduce_attempt(job: "Job", start: Any, messages: Iterator[Any]) -> Iterator[Any]:
     _here.user = user = {}
-    counters, schema = pb.Counters(), job.output()
-    texts = [i for i, f in enumerate(schema) if f.type in (pa.string(), pa.binary())]
-    rows: list[list[Any]] = []
-    size = 0  # bytes of text in rows
+    outlets = Outlets(job.outputs)
+    counters, rows = pb.Counters(), _result.Rows(job.output())
 
     def send() -> Iterator[Any]:
-        nonlocal size
-        if rows:
-            yield from _serve.rows_message(_result.batch(rows, schema))
-            counters.rows_out += len(rows)
-            rows.clear()
-            size = 0
+        for batch in rows.take():
+            yield from _serve.rows_message(batch)
+            counters.rows_out += batch.num_rows
 
     for key, values in _groups(job, messages, counters):
         try:
             for row in _reduce_group(job, key, values):
-                rows.append(row)
-                for i in texts:
-                    size += len(row[i] or "")
-                if len(rows) >= ROWS or size >= _serve.BATCH:
+                rows.add(row)
+                if rows.full:
                     yield from send()
+                yield from outlets.send()
+            yield from outlets.send()
         except (_serve.Torn, _serve.Stop):
             raise
         except _serve.RAISED as e:
             raise _serve.failure(e, has_record=True, key=key[: 64 << 10]) from e
     yield from send()
+    yield from outlets.send(final=True)
     counters.user.update(user)
     yield pb.ReduceResponse(done=pb.ReduceDone(counters=counters))

@@ -2,21 +2,18 @@
 
 import argparse
 import os
-import re
 import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Union
 
 import pyarrow as pa
 
-from . import _flags, _program, _serve
+from . import _flags, _outputs, _program, _serve
 from . import _wire as pb
 from ._codec import Codec
 from ._maps import BatchMap, Each, Map, item
 from ._tagged import Tagged
-
-_NAME = re.compile("[a-z0-9-]{1,40}")
 
 
 def _wrap(n: Any) -> Any:
@@ -34,6 +31,7 @@ class Job:
     each(record), instead of all of these, yields the rows of the result in the order of the input: nothing is grouped.
     inputs, instead of a map, has one for each input: under the name of an input, or under a job that comes before, whose rows
     it maps. Their keys are of one type. If their values are not, reduce gets values of all of these types.
+    outputs are further ones, which reduce, or each, emits rows to.
     flags are the job's own: an argparse parser, whose values are in the job's .flags when its functions are called.
     """
 
@@ -49,6 +47,7 @@ class Job:
         inputs: Mapping[Union[str, "Job"], Callable[..., Iterable[Any]]] | None = None,
         types: tuple[Any, Any] | None = None,
         record: Any = None,
+        outputs: Sequence[_outputs.Output[Any]] = (),
         flags: argparse.ArgumentParser | None = None,
     ):
         if [map, map_batch, each, inputs].count(None) != 3:
@@ -71,6 +70,8 @@ class Job:
             if types is not None or record is not None or not inputs:
                 raise TypeError(f"{where}: inputs has a map for each input, and their annotations say the types")
             self.maps = [self._named(source, fn) for source, fn in inputs.items()]
+        self.outputs = list(outputs)
+        _outputs.check(where, self.outputs, self.only_maps or reduce is not None)
         self._typed()
         self.fold, self.fold_kind = self._folding(combine)
         self.rows: Codec | None = None
@@ -79,7 +80,7 @@ class Job:
 
     def _named(self, source: Union[str, "Job"], fn: Callable[..., Iterable[Any]]) -> Map:
         where = f"job {self.name}, input {source if isinstance(source, str) else source.name}"
-        if isinstance(source, str) and not _NAME.fullmatch(source):
+        if isinstance(source, str) and not _outputs.NAME.fullmatch(source):
             raise TypeError(f"{where}: a name is 1 to 40 of a-z, 0-9 and -")
         m = Map(fn, where)
         if isinstance(source, Job):

@@ -26,6 +26,8 @@ class Program:
         names = [s.name for s in self.stages]
         if len(set(names)) < len(names):
             raise TypeError(f"two of the stages {names} have one name")
+        if early := [s.name for s in self.stages[:-1] if s.outputs]:
+            raise TypeError(f"job {early[0]}: only the last stage has named outputs, which is {last.name}")
         parsers = {id(s.parser): s.parser for s in self.stages if s.parser is not None}
         if len(parsers) > 1:
             raise TypeError(f"job {last.name}: its stages have several parsers of flags; give them one")
@@ -66,6 +68,8 @@ class Program:
             stage.inputs.add(name=name, input_schema=_schema(m.records.schema), input_kind=m.records.kind, after=after)
         if not job.inputs:
             stage.input_schema, stage.input_kind = _schema(job.maps[0].records.schema), job.maps[0].records.kind
+        for output in job.outputs:
+            stage.outputs.add(name=output.name, schema=_schema(pa.schema(output.codec.fields)))
         return stage
 
     def _stage_of(self, start: Any) -> "Job":

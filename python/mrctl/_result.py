@@ -1,11 +1,43 @@
 """Rows of the result as Arrow batches."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 
 from . import _serve
 from ._codec import nanos
+
+ROWS = 8192  # rows in a batch
+
+
+class Rows:
+    """Rows on their way to one output."""
+
+    def __init__(self, schema: pa.Schema):
+        self.schema = schema
+        self._texts = [i for i, f in enumerate(schema) if f.type in (pa.string(), pa.binary())]
+        self._rows: list[list[Any]] = []
+        self._size = 0  # bytes of text in them
+
+    def add(self, row: list[Any]) -> None:
+        self._rows.append(row)
+        for i in self._texts:
+            self._size += len(row[i] or "")
+
+    @property
+    def full(self) -> bool:
+        return len(self._rows) >= ROWS or self._size >= _serve.BATCH
+
+    def take(self) -> Iterator[pa.RecordBatch]:
+        """Batches of what is held, each of a size to send; there is none if there are no rows."""
+        rows, self._rows, self._size = self._rows, [], 0
+        begin = size = 0
+        for i, row in enumerate(rows):
+            size += sum(len(row[j] or "") for j in self._texts)
+            if i + 1 == len(rows) or i + 1 - begin >= ROWS or size >= _serve.BATCH:
+                yield batch(rows[begin : i + 1], self.schema)
+                begin, size = i + 1, 0
 
 
 def batch(rows: list[list[Any]], schema: pa.Schema) -> pa.RecordBatch:

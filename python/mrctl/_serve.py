@@ -104,12 +104,14 @@ class Gather:
         self.__init__()  # type: ignore[misc]
 
 
-def rows_message(batch: pa.RecordBatch) -> Iterator[pb.ReduceResponse]:
+def rows_message(batch: pa.RecordBatch, output: int = 0, of_map: bool = False) -> Iterator[Any]:
+    """The messages of a batch of rows: of the result, or of a named output, counted from 1."""
     msg = batch.serialize().to_pybytes()
+    head = pb.OutputBatch(rows=batch.num_rows, body_length=len(msg), output=output)
     first, *rest = bodies([msg])
-    yield pb.ReduceResponse(batch=pb.OutputBatch(rows=batch.num_rows, body_length=len(msg)), body=first)
+    yield pb.MapResponse(rows=head, body=first) if of_map else pb.ReduceResponse(batch=head, body=first)
     for body in rest:
-        yield pb.ReduceResponse(body=body)
+        yield pb.MapResponse(body=body) if of_map else pb.ReduceResponse(body=body)
 
 
 def failure(e: BaseException, **place: Any) -> Stop:

@@ -26,7 +26,7 @@ def mrctl(*args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     return done
 
 
-JOBS = ("rich", "columns", "lines", "sessions", "paths", "usersevents", "lengths")
+JOBS = ("rich", "columns", "lines", "sessions", "paths", "usersevents", "lengths", "sorted_out", "parsed")
 
 
 @pytest.mark.parametrize("job", ["examples/wordcount.py", *(f"tests/jobs/{j}.py" for j in JOBS)])
