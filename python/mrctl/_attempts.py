@@ -34,6 +34,7 @@ def map_attempt(job: "Job", start: Any, messages: Iterator[Any]) -> Iterator[Any
     encode = source.encode
     _here.user = user = {}
     outlets = Outlets(job.outputs if job.only_maps else (), of_map=True)
+    encode_key, fold = job.keys.encode, job.fold
     counters, out, held = pb.Counters(), _serve.Gather(), {}  # type: ignore[var-annotated]
     told, bad, number = time.monotonic(), [], 0  # type: ignore[var-annotated]
 
@@ -60,19 +61,21 @@ def map_attempt(job: "Job", start: Any, messages: Iterator[Any]) -> Iterator[Any
         for key, val in source.pairs(data, _serve.offsets(bufs[0], n, data), number, at, aside):
             counters.pairs_out += 1
             try:
-                k = job.keys.encode(key)
-                if job.fold is None:
+                k = encode_key(key)
+                if fold is None:
                     out.add(k, encode(val))
                 else:
-                    held[k] = job.fold(held[k], val) if k in held else val
+                    held[k] = fold(held[k], val) if k in held else val
             except _serve.RAISED as e:
                 raise _serve.failure(e, has_record=True, batch=number, row=at[0]) from e
             if out.size >= _serve.BATCH:
                 yield from out.take()
-            yield from outlets.send()
+            if outlets.full:
+                yield from outlets.send()
             if len(held) >= HELD:
                 yield from send()
-        yield from outlets.send()
+        if outlets.full:
+            yield from outlets.send()
         counters.records_in += n
         number += 1
         if bad:
@@ -82,7 +85,7 @@ def map_attempt(job: "Job", start: Any, messages: Iterator[Any]) -> Iterator[Any
             told = time.monotonic()
             yield pb.MapResponse(progress=pb.Progress(records=counters.records_in))
     yield from send()
-    yield from outlets.send(final=True)
+    yield from outlets.send()
     counters.user.update(user)
     yield pb.MapResponse(done=pb.MapDone(counters=counters))
 
@@ -99,6 +102,7 @@ def _groups(job: "Job", messages: Iterator[Any], count: Any) -> Iterator[tuple[b
             for i in range(n):
                 yield keys[ko[i] : ko[i + 1]], vals[vo[i] : vo[i + 1]]
 
+    decode = job.values.decode
     stream = rows()
     ahead = next(stream, None)
 
@@ -106,7 +110,7 @@ def _groups(job: "Job", messages: Iterator[Any], count: Any) -> Iterator[tuple[b
         nonlocal ahead
         while ahead is not None and ahead[0] == key:
             val, ahead = ahead[1], next(stream, None)
-            yield job.values.decode(val)
+            yield decode(val)
 
     while ahead is not None:
         key = ahead[0]
@@ -140,19 +144,21 @@ def reduce_attempt(job: "Job", start: Any, messages: Iterator[Any]) -> Iterator[
             yield from _serve.rows_message(batch)
             counters.rows_out += batch.num_rows
 
+    add = rows.add
     for key, values in _groups(job, messages, counters):
         try:
             for row in _reduce_group(job, key, values):
-                rows.add(row)
-                if rows.full:
+                if add(row):
                     yield from send()
+                if outlets.full:
+                    yield from outlets.send()
+            if outlets.full:
                 yield from outlets.send()
-            yield from outlets.send()
         except (_serve.Torn, _serve.Stop):
             raise
         except _serve.RAISED as e:
             raise _serve.failure(e, has_record=True, key=key[: 64 << 10]) from e
     yield from send()
-    yield from outlets.send(final=True)
+    yield from outlets.send()
     counters.user.update(user)
     yield pb.ReduceResponse(done=pb.ReduceDone(counters=counters))

@@ -186,16 +186,12 @@ class Codec:
             kind.put(dst, m)
         return bytes(dst)
 
-    def columns(self, b: bytes) -> list[Any]:
-        """The columns of an encoded value."""
-        if self._raw:
-            return [_text_out(b) if self._text else b]
-        out, at = [], 0
-        for kind in self._kinds:
-            m, at = kind.take(b, at)
-            out.append(m)
-        return out
-
     def decode(self, b: bytes) -> Any:
-        out = self.columns(b)
+        if self._raw:
+            out: list[Any] = [_text_out(b) if self._text else b]
+        else:
+            out, at = [], 0
+            for kind in self._kinds:
+                m, at = kind.take(b, at)
+                out.append(m)
         return out[0] if self._make is None else self._make(*out)

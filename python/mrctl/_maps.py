@@ -44,10 +44,11 @@ class Map:
         self, data: bytes, off: memoryview, number: int, at: list[int], aside: Callable[[int, bytes, Exception], None]
     ) -> Iterator[tuple[Any, Any]]:
         """The pairs of a batch of records; at[0] is the record that a pair is of."""
+        fn, decode = self._fn, self.records.decode
         for row in range(len(off) - 1):
             raw, at[0] = data[off[row] : off[row + 1]], row
             try:
-                yield from self._fn(self.records.decode(raw))
+                yield from fn(decode(raw))
             except BadRecord as e:
                 aside(row, raw, e)
             except _serve.RAISED as e:

@@ -27,10 +27,11 @@ class Output(Generic[Row]):
 
     def emit(self, row: Row) -> None:
         """Writes a row. It is called from reduce, or from each, and holds the rows until that yields or is done with its key or batch of records."""
-        rows = getattr(_here, "outlets", {}).get(self)
-        if rows is None:
+        outlets = getattr(_here, "outlets", None)
+        if outlets is None or self not in outlets.rows:
             raise TypeError(f"output {self.name}: emit is called from reduce, or from each, of a job that has it in its outputs")
-        rows.add(list(self.codec.members(row)))
+        if outlets.rows[self].add(list(self.codec.members(row))):
+            outlets.full = True
 
 
 def check(where: str, outputs: Sequence[Output[Any]], can: bool) -> None:
@@ -46,13 +47,14 @@ class Outlets:
     """What an attempt has for its outputs. It belongs to the thread that makes it."""
 
     def __init__(self, outputs: Sequence[Output[Any]], of_map: bool = False):
-        self._all = {o: _result.Rows(pa.schema(o.codec.fields)) for o in outputs}
+        self.rows = {o: _result.Rows(pa.schema(o.codec.fields)) for o in outputs}
+        self.full = False  # one of them has enough to send
         self._of_map = of_map
-        _here.outlets = self._all
+        _here.outlets = self
 
-    def send(self, final: bool = False) -> Iterator[Any]:
-        """The messages of the outputs that have enough to send, or of all."""
-        for number, rows in enumerate(self._all.values(), 1):
-            if final or rows.full:
-                for batch in rows.take():
-                    yield from _serve.rows_message(batch, number, self._of_map)
+    def send(self) -> Iterator[Any]:
+        """The messages of what the outputs hold."""
+        self.full = False
+        for number, rows in enumerate(self.rows.values(), 1):
+            for batch in rows.take():
+                yield from _serve.rows_message(batch, number, self._of_map)

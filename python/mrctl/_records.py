@@ -44,5 +44,5 @@ class Records:
             buffers = [None, pa.py_buffer(off), pa.py_buffer(data)]
             return pa.RecordBatch.from_arrays([pa.Array.from_buffers(self.schema[0].type, n, buffers)], names=["record"])
         assert self._codec is not None
-        rows = [self._codec.columns(data[off[i] : off[i + 1]]) for i in range(n)]
+        rows = [list(self._codec.members(self.decode(data[off[i] : off[i + 1]]))) for i in range(n)]
         return _result.batch(rows, self.schema)

@@ -17,27 +17,29 @@ class Rows:
     def __init__(self, schema: pa.Schema):
         self.schema = schema
         self._texts = [i for i, f in enumerate(schema) if f.type in (pa.string(), pa.binary())]
+        self._full: list[list[list[Any]]] = []  # as many as go into a batch, each
         self._rows: list[list[Any]] = []
-        self._size = 0  # bytes of text in them
+        self._size = 0  # bytes of text in _rows
 
-    def add(self, row: list[Any]) -> None:
-        self._rows.append(row)
+    def add(self, row: list[Any]) -> bool:
+        """Holds a row, and says whether there is now enough for a batch."""
+        rows, size = self._rows, self._size
+        rows.append(row)
         for i in self._texts:
-            self._size += len(row[i] or "")
-
-    @property
-    def full(self) -> bool:
-        return len(self._rows) >= ROWS or self._size >= _serve.BATCH
+            size += len(row[i] or "")
+        self._size = size
+        if len(rows) < ROWS and size < _serve.BATCH:
+            return False
+        self._full.append(rows)
+        self._rows, self._size = [], 0
+        return True
 
     def take(self) -> Iterator[pa.RecordBatch]:
         """Batches of what is held, each of a size to send; there is none if there are no rows."""
-        rows, self._rows, self._size = self._rows, [], 0
-        begin = size = 0
-        for i, row in enumerate(rows):
-            size += sum(len(row[j] or "") for j in self._texts)
-            if i + 1 == len(rows) or i + 1 - begin >= ROWS or size >= _serve.BATCH:
-                yield batch(rows[begin : i + 1], self.schema)
-                begin, size = i + 1, 0
+        held = [*self._full, self._rows] if self._rows else self._full
+        self._full, self._rows, self._size = [], [], 0
+        for rows in held:
+            yield batch(rows, self.schema)
 
 
 def batch(rows: list[list[Any]], schema: pa.Schema) -> pa.RecordBatch:
@@ -55,11 +57,16 @@ def batch(rows: list[list[Any]], schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _column(values: list[Any], field: pa.Field) -> pa.Array:
-    if not field.nullable and None in values:
+    column = _array(values, field.type)
+    if column.null_count and not field.nullable:
         raise TypeError(f"None is no value of the column {field.name}")
-    if pa.types.is_timestamp(field.type):
-        return pa.array([None if v is None else nanos(v) for v in values], pa.int64()).view(field.type)
-    if field.type != pa.string():
-        return pa.array(values, field.type)
+    return column
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(kind):
+        return pa.array([None if v is None else nanos(v) for v in values], pa.int64()).view(kind)
+    if kind != pa.string():
+        return pa.array(values, kind)
     raw = pa.array([None if v is None else v.encode("utf-8", "surrogateescape") for v in values], pa.binary())  # text may be any bytes
-    return pa.Array.from_buffers(field.type, len(raw), raw.buffers(), raw.null_count)
+    return pa.Array.from_buffers(kind, len(raw), raw.buffers(), raw.null_count)

@@ -49,6 +49,19 @@ def test_batches_of_rows(ext: str, tmp_path: pathlib.Path) -> None:
     assert out.splitlines() == ["/\t2", "/a\t2"]
 
 
+def test_a_lone_text_is_a_row(tmp_path: pathlib.Path) -> None:
+    job, text = tmp_path / "one.py", tmp_path / "in.jsonl"
+    job.write_text(
+        "import dataclasses\nfrom collections.abc import Iterator\nfrom mrctl import Job\n"
+        "@dataclasses.dataclass\nclass One:\n    path: str\n"
+        "def each(row: One) -> Iterator[One]:\n    yield One(row.path.upper())\n"
+        "Job('one', each=each).main()\n"
+    )
+    text.write_text('{"path":"/a\\u0000b"}\n{"path":""}\n')
+    out = mrctl("run", "-q", packed(str(job), tmp_path), str(text), "-o", "-", "--output-format", "jsonl").stdout
+    assert out.splitlines() == ['{"path":"/A\\u0000B"}', '{"path":""}']
+
+
 def test_a_column_that_is_missing_is_named(tmp_path: pathlib.Path) -> None:
     text = tmp_path / "in.csv"
     text.write_text("user,path\nann,/\n")
