@@ -107,6 +107,17 @@ func TestParquetByTime(t *testing.T) {
 	if err != nil || len(letters) != bad {
 		t.Errorf("dead letters %v (%v)", letters, err)
 	}
+	said := ""
+	for _, name := range letters {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said += string(text)
+	}
+	if want := `"record":"{\"time\":\"yesterday\",\"user\":\"u\",\"kind\":\"k\"}"`; !strings.Contains(said, want) || !strings.Contains(said, `"record":"{\"user\":"`) {
+		t.Errorf("the dead letters do not say what was read: %s", said)
+	}
 	t.Run("DuckDB", func(t *testing.T) {
 		got := duck(t, fmt.Sprintf(`SELECT count(*), count(amount), count(DISTINCT filename) < %d FROM read_parquet('%s', filename=true)
 			WHERE "time" >= TIMESTAMPTZ '2026-11-03 00:00:00+00' AND "time" < TIMESTAMPTZ '2026-11-04 00:00:00+00'`, parts, filepath.Join(out, "part-*.parquet")))

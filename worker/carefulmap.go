@@ -120,7 +120,7 @@ func (m *mapAttempt) learn(ctx context.Context, err error) error {
 
 // hunt searches the records that kill, from the one that the plugin said last that it was done with.
 func (m *mapAttempt) hunt(ctx context.Context, most int, from uint64) ([]suspect.Found, int, error) {
-	r, err := m.open(ctx, dataset.Options{Batch: boundary.BatchSize, OnBad: func(string, int64, error) {}})
+	r, err := m.open(ctx, dataset.Options{Batch: boundary.BatchSize, OnBad: func(string, int64, []byte, error) {}})
 	if err != nil {
 		return nil, 0, err
 	}

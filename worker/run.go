@@ -41,7 +41,7 @@ func (m *mapAttempt) try(ctx context.Context) (outcome, error) {
 	m.stream = nil
 	m.again()
 	deps := mapside.Deps{
-		Open: func(ctx context.Context, buffer func(n int) *rows.Records, bad func(string, int64, error)) (mapside.Records, error) {
+		Open: func(ctx context.Context, buffer func(n int) *rows.Records, bad func(string, int64, []byte, error)) (mapside.Records, error) {
 			return m.open(ctx, dataset.Options{Buffer: buffer, OnBad: bad, Batch: m.stream.Batch()})
 		},
 		Map: func(ctx context.Context, start *pluginv1.MapStart) (mapside.Mapper, error) {

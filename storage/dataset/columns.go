@@ -128,7 +128,7 @@ func (r *columnReader) take() (full bool, err error) {
 				if err = errs.E(errs.Invalid, "input", t.object, fmt.Errorf("row %d: %w", at, err)); r.opt.OnBad == nil {
 					return false, err
 				}
-				r.opt.OnBad(t.object, at, err)
+				r.opt.OnBad(t.object, at, nil, err)
 				continue
 			}
 		}

@@ -204,7 +204,7 @@ func readDamaged(t testing.TB, key, body string, fields []arrow.Field) {
 		t.Fatalf("an error without the file's name: %v", err)
 	}
 	p := Piece{URI: o.URI, Size: o.Size, Version: o.Version, Len: o.Size}
-	r, err := OpenRows(t.Context(), b, Split{Pieces: []Piece{p}, Bytes: p.Len}, Options{Format: "auto", OnBad: func(string, int64, error) {}}, fields)
+	r, err := OpenRows(t.Context(), b, Split{Pieces: []Piece{p}, Bytes: p.Len}, Options{Format: "auto", OnBad: func(string, int64, []byte, error) {}}, fields)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func TestLinesTooLong(t *testing.T) {
 			var got []string
 			var bad []int64
 			for _, s := range planAll(t, PlanOptions{SplitSize: size}, b.object(t, "x")) {
-				opt := Options{MaxRecord: 5, Batch: batch, OnBad: func(object string, off int64, err error) {
+				opt := Options{MaxRecord: 5, Batch: batch, OnBad: func(object string, off int64, _ []byte, err error) {
 					if object != "mem://b/x" || err == nil {
 						t.Errorf("bad record of %q: %v", object, err)
 					}

@@ -34,9 +34,9 @@ type Options struct {
 	// buffers are held that Next has not returned, and at the end of input they are not given back. A nil func makes
 	// plain memory.
 	Buffer func(n int) *rows.Records
-	// OnBad is told of a record that is too long, which is then skipped: where it begins and why. Without it such a
-	// record is an error.
-	OnBad func(object string, off int64, err error)
+	// OnBad is told of a record that is too long, or no row, which is then skipped: where it begins, its text where it has one that
+	// was held, good for the call, and why. Without it such a record is an error.
+	OnBad func(object string, off int64, record []byte, err error)
 }
 
 // tuning is what tests make small.
@@ -270,6 +270,6 @@ func (r *Reader) bad(off int64) error {
 	if r.opt.OnBad == nil {
 		return err
 	}
-	r.opt.OnBad(r.cur.piece.URI, off, err)
+	r.opt.OnBad(r.cur.piece.URI, off, nil, err)
 	return nil
 }

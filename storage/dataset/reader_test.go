@@ -109,7 +109,7 @@ func TestArchiveOfOneLongLine(t *testing.T) {
 	b := newBucket(map[string]string{"x.gz": gzipped(t, strings.Repeat("a", 64<<20)+"\nend\n")})
 	s := planAll(t, PlanOptions{SplitSize: 1 << 30}, b.object(t, "x.gz"))
 	bad, largest := 0, 0
-	opt := Options{MaxRecord: 1 << 20, OnBad: func(string, int64, error) { bad++ }, Buffer: func(n int) *rows.Records {
+	opt := Options{MaxRecord: 1 << 20, OnBad: func(string, int64, []byte, error) { bad++ }, Buffer: func(n int) *rows.Records {
 		largest = max(largest, n)
 		return &rows.Records{Data: make([]byte, 0, n)}
 	}}
@@ -121,7 +121,7 @@ func TestArchiveOfOneLongLine(t *testing.T) {
 	if _, err = readAll(t, b, s[0], opt, usual); !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "x.gz: at byte 0") {
 		t.Errorf("without OnBad: %v", err)
 	}
-	opt.Format, opt.OnBad = "files", func(object string, off int64, err error) { bad++ }
+	opt.Format, opt.OnBad = "files", func(object string, off int64, _ []byte, err error) { bad++ }
 	if got, err = readAll(t, b, s[0], opt, usual); err != nil || len(got) > 0 || bad != 2 {
 		t.Errorf("as a file: %v, %v, %d bad", got, err, bad)
 	}
@@ -170,7 +170,7 @@ func TestFiles(t *testing.T) {
 		for _, buffer := range []func(int) *rows.Records{nil, fewRows} {
 			var got, bad []string
 			opt := Options{Format: "files", Batch: batch, MaxRecord: 100, Buffer: buffer}
-			opt.OnBad = func(object string, off int64, _ error) { bad = append(bad, object) }
+			opt.OnBad = func(object string, off int64, _ []byte, _ error) { bad = append(bad, object) }
 			for _, s := range planAll(t, PlanOptions{SplitSize: 60, Format: "files"}, objects...) {
 				part, err := readAll(t, b, s, opt, tuning{chunk: 8})
 				if err != nil {

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -169,7 +170,7 @@ func (r *RowReader) parse(final bool) (bool, error) {
 		if bad := r.wrong(err); r.opt.OnBad == nil || errors.As(err, &fatal) {
 			return false, bad
 		}
-		r.opt.OnBad(r.object, r.at, err)
+		r.opt.OnBad(r.object, r.at, bytes.TrimRight(r.rest[:n], "\r\n"), err)
 	}
 	r.at += int64(n)
 	r.rest, r.enough = r.rest[n:], 0

@@ -34,7 +34,7 @@ func readRows(t *testing.T, src Sources, splits []Split, opt Options, n int) (ou
 	}
 	opt.Batch = n
 	opt.Buffer = func(n int) *rows.Records { return &rows.Records{Data: make([]byte, 0, n), Off: make([]int32, 0, 4)} }
-	opt.OnBad = func(_ string, off int64, err error) { bad = append(bad, fmt.Sprint(off)) }
+	opt.OnBad = func(_ string, off int64, _ []byte, err error) { bad = append(bad, fmt.Sprint(off)) }
 	for _, s := range splits {
 		r, err := OpenRows(t.Context(), src, s, opt, c.Fields())
 		if err != nil {
@@ -139,6 +139,36 @@ func TestCheckColumns(t *testing.T) {
 }
 
 // TestColumnsOfAStoreThatIsAway: what cannot be read just now is not wrong.
+// TestBadRowsAreTold: what is no row is told with its text, without the line's end.
+func TestBadRowsAreTold(t *testing.T) {
+	b := newBucket(map[string]string{
+		"a.jsonl": `{"name":"ann","n":1}` + "\n" + `{"name":"bob","n":"x"}` + "\r\n" + `{"name":` + "\n", "b.csv": "name,n\nann,1\nbob,x\ncy,2",
+	})
+	c, err := codec.For[person]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string][]string{"a.jsonl": {`{"name":"bob","n":"x"}`, `{"name":`}, "b.csv": {"bob,x"}} {
+		var told []string
+		opt := Options{Format: "auto", OnBad: func(_ string, _ int64, record []byte, _ error) { told = append(told, string(record)) }}
+		o := b.object(t, key)
+		p := Piece{URI: o.URI, Size: o.Size, Version: o.Version, Len: o.Size}
+		r, err := OpenRows(t.Context(), b, Split{Pieces: []Piece{p}, Bytes: p.Len}, opt, c.Fields())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err == nil {
+			_, err = r.Next(t.Context())
+		}
+		if err != io.EOF || !slices.Equal(told, want) {
+			t.Errorf("%s: %q, want %q (%v)", key, told, want, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestColumnsOfAStoreThatIsAway(t *testing.T) {
 	c, err := codec.For[person]()
 	if err != nil {

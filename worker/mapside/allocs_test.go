@@ -73,7 +73,7 @@ func TestNothingIsAllocatedPerPair(t *testing.T) {
 				tk := task(t, 8, memory, fold)
 				in := &quietLines{batch: rows.Records{Off: make([]int32, size+1)}, left: batches}
 				d := deps(nil, nil)
-				d.Open = func(context.Context, func(int) *rows.Records, func(string, int64, error)) (Records, error) {
+				d.Open = func(context.Context, func(int) *rows.Records, func(string, int64, []byte, error)) (Records, error) {
 					return in, nil
 				}
 				d.Map = func(context.Context, *pluginv1.MapStart) (Mapper, error) {

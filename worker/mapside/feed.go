@@ -1,6 +1,7 @@
 package mapside
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -90,8 +91,12 @@ func (f *feeder) leaveOut(b *rows.Records) {
 	}
 }
 
-func (f *feeder) bad(object string, off int64, err error) {
-	f.setAside(&sessionv1.BadSample{Object: object, Offset: uint64(off), Error: err.Error()})
+// mostShown is how much of a bad record is kept, in bytes, as of those that plugins tell of.
+const mostShown = 64 << 10
+
+func (f *feeder) bad(object string, off int64, record []byte, err error) {
+	record = bytes.Clone(record[:min(len(record), mostShown)])
+	f.setAside(&sessionv1.BadSample{Object: object, Offset: uint64(off), Error: err.Error(), Record: record})
 }
 
 // setAside counts a bad record that does not reach the plugin.

@@ -99,7 +99,7 @@ func (m *identity) collect(ctx context.Context, b *rows.Records) error {
 func (m *identity) short(b *rows.Records, i, n int) {
 	m.without++
 	object, off, _ := b.Where(i)
-	m.f.bad(object, off, errs.E(errs.Invalid, "record", object,
+	m.f.bad(object, off, b.Data[b.Off[i]:b.Off[i+1]], errs.E(errs.Invalid, "record", object,
 		fmt.Errorf("at byte %d: it has %d bytes, and its key is %d from byte %d on", off, n, m.key.Len, m.key.Off)))
 }
 

@@ -89,7 +89,7 @@ func runIdentity(t *testing.T, tk Task, in *batches, through bool) (Result, erro
 		tk.Stage = st
 	}
 	return Run(t.Context(), tk, Deps{
-		Open: func(_ context.Context, buffer func(int) *rows.Records, _ func(string, int64, error)) (Records, error) {
+		Open: func(_ context.Context, buffer func(int) *rows.Records, _ func(string, int64, []byte, error)) (Records, error) {
 			in.buffer = buffer
 			return in, nil
 		},
@@ -251,7 +251,7 @@ func TestNoAllocationPerRecord(t *testing.T) {
 	tk.Stage, tk.Job.Keys = identityStage(), "3:7"
 	got := testing.AllocsPerRun(1, func() {
 		_, err := Run(t.Context(), tk, Deps{
-			Open: func(context.Context, func(int) *rows.Records, func(string, int64, error)) (Records, error) {
+			Open: func(context.Context, func(int) *rows.Records, func(string, int64, []byte, error)) (Records, error) {
 				return &again{b: b, times: times}, nil
 			},
 		})

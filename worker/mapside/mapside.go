@@ -109,7 +109,7 @@ type Task struct {
 // Deps is what a task is run with. All but Log and Progress are required.
 type Deps struct {
 	// Open starts reading the task's split into buffers of buffer; onBad is told of records too bad to send.
-	Open func(ctx context.Context, buffer func(n int) *rows.Records, onBad func(object string, off int64, err error)) (Records, error)
+	Open func(ctx context.Context, buffer func(n int) *rows.Records, onBad func(object string, off int64, record []byte, err error)) (Records, error)
 	// Map starts a stream, which ends when ctx does. It is not called where the map is the identity.
 	Map func(ctx context.Context, start *pluginv1.MapStart) (Mapper, error)
 	// Part opens the part of a map-only task, Named that of a named output.

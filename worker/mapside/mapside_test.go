@@ -37,7 +37,7 @@ func task(t *testing.T, parts int, memory int64, fold pluginv1.Stage_Fold) Task 
 
 func deps(in *lines, p func(ctx context.Context) *plugin) Deps {
 	return Deps{
-		Open: func(context.Context, func(int) *rows.Records, func(string, int64, error)) (Records, error) {
+		Open: func(context.Context, func(int) *rows.Records, func(string, int64, []byte, error)) (Records, error) {
 			return in, nil
 		},
 		Map: func(ctx context.Context, _ *pluginv1.MapStart) (Mapper, error) { return p(ctx), nil },

@@ -60,7 +60,7 @@ func TestYield(t *testing.T) {
 	} {
 		to := &taken{}
 		d := &Deps{
-			Open: func(context.Context, func(int) *rows.Records, func(string, int64, error)) (Records, error) {
+			Open: func(context.Context, func(int) *rows.Records, func(string, int64, []byte, error)) (Records, error) {
 				return &partible{batches: 5}, nil
 			},
 			Yield: func() bool { return c.yield && to.batches >= c.after },

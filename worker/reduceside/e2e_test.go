@@ -146,7 +146,7 @@ func TestJobs(t *testing.T) {
 				ID: &sessionv1.AttemptID{Job: "j", Task: uint32(m)}, Stage: st, Partitions: parts, Memory: memory,
 				Scratch: filepath.Join(t.TempDir(), "map"), FanIn: r.IntN(10), Codec: runs.Codec(r.IntN(3)),
 			}, mapside.Deps{
-				Open: func(context.Context, func(int) *rows.Records, func(string, int64, error)) (mapside.Records, error) {
+				Open: func(context.Context, func(int) *rows.Records, func(string, int64, []byte, error)) (mapside.Records, error) {
 					return mp, nil
 				},
 				Map: func(context.Context, *pluginv1.MapStart) (mapside.Mapper, error) { return mp, nil },

@@ -116,7 +116,7 @@ func (m *oneMap) try(ctx context.Context, out *printed) (mapside.Result, error) 
 		ID: m.attemptID(sessionv1.AttemptID_PHASE_MAP, m.index), Job: job, Stage: m.stage, Input: m.split.Input,
 		Partitions: m.head.Partitions, Ordered: ordered, Maps: len(m.extents), Memory: m.share(), Scratch: m.scratch(), Skip: m.skip,
 	}, mapside.Deps{
-		Open: func(ctx context.Context, buffer func(int) *rows.Records, bad func(string, int64, error)) (mapside.Records, error) {
+		Open: func(ctx context.Context, buffer func(int) *rows.Records, bad func(string, int64, []byte, error)) (mapside.Records, error) {
 			return m.open(ctx, dataset.Options{Buffer: buffer, OnBad: bad, Batch: m.stream.Batch()})
 		},
 		Map: func(ctx context.Context, start *pluginv1.MapStart) (mapside.Mapper, error) {
@@ -183,7 +183,7 @@ func (m *oneMap) learn(ctx context.Context, err error) error {
 }
 
 func (m *oneMap) hunt(ctx context.Context, most int) ([]suspect.Found, error) {
-	r, err := m.open(ctx, dataset.Options{Batch: boundary.BatchSize, OnBad: func(string, int64, error) {}})
+	r, err := m.open(ctx, dataset.Options{Batch: boundary.BatchSize, OnBad: func(string, int64, []byte, error) {}})
 	if err != nil {
 		return nil, err
 	}

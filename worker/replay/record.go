@@ -37,7 +37,7 @@ func (m *oneMap) showRecord(ctx context.Context, failed error) {
 
 // recordAt reads the split again up to a record, and gives its beginning, quoted; "": there is none at that place.
 func (m *oneMap) recordAt(ctx context.Context, object string, off int64) (_ string, err error) {
-	r, err := m.open(ctx, dataset.Options{Batch: boundary.BatchSize, OnBad: func(string, int64, error) {}})
+	r, err := m.open(ctx, dataset.Options{Batch: boundary.BatchSize, OnBad: func(string, int64, []byte, error) {}})
 	if err != nil {
 		return "", err
 	}
