@@ -154,7 +154,7 @@ Exit codes: 0 done, 1 the job failed, 2 wrong usage or job, 3 cluster or store u
 		OnUsageError:              usageError,
 		Commands: []*cli.Command{
 			p.runCommand(), p.submitCommand(), p.planCommand(), p.initCommand(), p.schemaCommand(), p.catCommand(), p.repackCommand(), p.pluginCommand(),
-			p.jobsCommand(), p.statusCommand(), p.watchCommand(), p.logsCommand(), p.diagnoseCommand(), p.replayCommand(), p.cancelCommand(),
+			p.jobsCommand(), p.statusCommand(), p.watchCommand(), p.logsCommand(), p.diagnoseCommand(), p.replayCommand(), p.rerunCommand(), p.cancelCommand(),
 			p.serveCommand(), p.workersCommand(), p.leaderCommand(),
 			p.gcCommand(), p.doctorCommand(), p.chaosCommand(), p.versionCommand(), p.completionCommand(),
 		},

@@ -98,24 +98,29 @@ func (p *program) submitFrom(c *cli.Context, what subject, scratch string) error
 	if err := p.place(c.Context, cl, o, cl.platforms(c.Context)); err != nil {
 		return err
 	}
+	return p.submitted(c, cl, o.id)
+}
+
+// submitted tells of a job that is in the inbox of a cluster, and follows it unless told otherwise.
+func (p *program) submitted(c *cli.Context, cl *cluster, id string) error {
 	led := cl.nudge(c.Context, 1)
 	if c.Bool("detach") {
 		if !led && !c.Bool(flagQuiet) {
 			fmt.Fprintf(p.stderr, "no coordinator leads at %s; the job starts when one does\n", cl.uri)
 		}
 		if c.Bool(flagJSON) {
-			return printJSON(p.stdout, map[string]string{"id": o.id})
+			return printJSON(p.stdout, map[string]string{"id": id})
 		}
-		_, err := fmt.Fprintln(p.stdout, o.id)
+		_, err := fmt.Fprintln(p.stdout, id)
 		return err
 	}
-	s, err := p.follow(c, cl, o.id)
+	s, err := p.follow(c, cl, id)
 	if errors.Is(err, errInterrupted) {
-		if p.asks && p.wantsDetach(o.id) {
-			fmt.Fprintf(p.stderr, "job %s goes on; mrctl watch %s --store %s follows it\n", o.id, o.id, cl.uri)
+		if p.asks && p.wantsDetach(id) {
+			fmt.Fprintf(p.stderr, "job %s goes on; mrctl watch %s --store %s follows it\n", id, id, cl.uri)
 			return nil
 		}
-		return errors.Join(err, p.cancelNow(c, cl, o.id))
+		return errors.Join(err, p.cancelNow(c, cl, id))
 	}
 	if err != nil {
 		return err
