@@ -42,8 +42,8 @@ func (s *Scheduler) differ(j *job, n *naming, v *vector, i int, by int32) *End {
 
 // mend has the winners made again that do not go together with the others, and reports whether the commit must wait.
 func (s *Scheduler) mend(j *job) bool {
-	if j.state == jobAwaiting && len(j.await) > 0 {
-		return true // what is held decides which stay; open looks again
+	if j.state == jobAwaiting {
+		return true // what is held decides which stay; whoever ends the wait looks again
 	}
 	stale := j.stale()
 	if len(stale) == 0 {

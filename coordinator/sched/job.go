@@ -152,6 +152,9 @@ func (s *Scheduler) admit(e Admit) {
 	if j.state == jobAwaiting {
 		s.holdBack(j)
 	}
+	if j.state == jobRunning {
+		s.commitTorn(j)
+	}
 }
 
 // takeFinished marks the tasks that have a winning record.
@@ -237,8 +240,13 @@ func (s *Scheduler) open(j *job, why string) {
 	s.touch(j)
 	s.setJob(j, jobRunning)
 	s.noteJob(j, NoteJobOpened, "%s; kept %s", why, many(j.kept, "finished task"))
+	s.commitTorn(j)
+}
+
+// commitTorn begins a commit that waited to learn what is held.
+func (s *Scheduler) commitTorn(j *job) {
 	if j.torn && j.complete(j.last()) {
-		s.commit(j) // which waited to learn what is held
+		s.commit(j)
 	}
 }
 
